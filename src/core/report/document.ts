@@ -1,0 +1,95 @@
+import type { Outcome } from "../decision/outcome.ts";
+import type { Finding } from "../validation/finding.ts";
+
+/** The one JSON document that a run prints with `--json`. Fields may be added; none changes its meaning. */
+export interface RunDocument {
+  readonly schema: 1;
+  /** Identifies the run in log and journal. */
+  readonly run: string;
+  readonly command: string;
+  /** null: nothing was to be done (no lineage at all). */
+  readonly outcome: Outcome | null;
+  readonly exitCode: number;
+  readonly reloads: number;
+  readonly nginx: NginxReport | null;
+  readonly lineages: readonly LineageReport[];
+  /** Sentences for people: what is not about one lineage. */
+  readonly warnings: readonly string[];
+  readonly timingsMs: Readonly<Record<string, number>>;
+}
+
+export interface NginxReport {
+  readonly configOk: boolean | null;
+  readonly masterPid: number | null;
+  /** Files on disk that Nginx has not loaded. */
+  readonly configPending: readonly string[];
+  readonly draining: number;
+  readonly errors: readonly string[];
+}
+
+export interface LeafReport {
+  readonly fingerprint256: string;
+  readonly bundle256: string | null;
+  readonly serial: string;
+  readonly subject: string;
+  readonly issuer: string;
+  /** ISO 8601, UTC. */
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly subjectAltNames: readonly string[];
+  readonly keyType: string;
+}
+
+export interface ProbeReport {
+  readonly target: string;
+  readonly address: string;
+  readonly servername: string | null;
+  /** Leaf fingerprints. */
+  readonly expected: string | null;
+  readonly before: string | null;
+  readonly after: string | null;
+  /** `live`: the expected bundle was seen. `stale`: another one. `unverified`: could not be judged, `error` says why. */
+  readonly verdict: "live" | "stale" | "unverified";
+  readonly error: string | null;
+}
+
+export interface LineageReport {
+  /** null for a source that is no lineage; `path` is then its certificate file. */
+  readonly name: string | null;
+  readonly path: string;
+  readonly outcome: Outcome | null;
+  /** One sentence for people: why this outcome. */
+  readonly reason: string | null;
+  /** The one command or change that mends it. */
+  readonly remedy: string | null;
+  readonly leaf: LeafReport | null;
+  /** No fatal and no regression finding. */
+  readonly valid: boolean;
+  readonly findings: readonly Finding[];
+  readonly probes: readonly ProbeReport[];
+}
+
+/** `livecert uses --json`. */
+export interface UsesDocument {
+  readonly schema: 1;
+  readonly uses: readonly UseReport[];
+}
+
+export interface UseReport {
+  readonly certificate: string;
+  readonly key: string | null;
+  readonly file: string;
+  readonly line: number;
+  readonly context: "http" | "stream" | "mail";
+  readonly directive: string;
+  readonly serverNames: readonly string[];
+  readonly listeners: readonly {
+    readonly address: string;
+    readonly ssl: boolean;
+    readonly quic: boolean;
+    readonly proxyProtocol: boolean;
+    readonly default: boolean;
+  }[];
+  readonly lineage: string | null;
+  readonly dynamic: boolean;
+}

@@ -1,0 +1,47 @@
+/** The effective settings of a run, checked once at the edge. Durations in ms. Defaults: the option table beside this file. */
+export interface Settings {
+  readonly certbotDir: string;
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly json: boolean;
+  readonly logLevel: LogLevel;
+  readonly nginx: {
+    /** null: looked for under the known names of Nginx and its forks. */
+    readonly bin: string | null;
+    /** null: compiled in. */
+    readonly conf: string | null;
+    readonly prefix: string | null;
+    readonly reloadBy: "signal" | "nginx" | "systemctl";
+    /** For `systemctl reload`. */
+    readonly unit: string;
+  };
+  /** Files with trust roots beyond the system's. */
+  readonly roots: readonly string[];
+  /** How long a sound certificate waits for another source's regression to be mended. */
+  readonly holdbackMs: number;
+  readonly http: string;
+  readonly limits: Limits;
+}
+
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
+
+/** Every wait has an end (promise P9). */
+export interface Limits {
+  readonly nginxCommandMs: number;
+  readonly reloadCommandMs: number;
+  readonly connectMs: number;
+  readonly handshakeMs: number;
+  readonly generationBaseMs: number;
+  readonly generationPerCertificateMs: number;
+  readonly generationMaxMs: number;
+  readonly settleHookMs: number;
+  readonly settleWatcherMs: number;
+  readonly engineMs: number;
+  readonly hookMs: number;
+  readonly lockHookMs: number;
+  readonly lockMs: number;
+  readonly probesAtOnce: number;
+  readonly drainingGenerations: number;
+  readonly quietConfigurationMs: number;
+  readonly certbotWaitMs: number;
+}

@@ -1,0 +1,1 @@
+export type RuleId = string; // replaced by the catalogue of rules

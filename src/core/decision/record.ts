@@ -26,13 +26,25 @@ export interface LastSeen {
   readonly bundle256: string;
 }
 
-/** How often this on-disk state was already reloaded for, under this master: at most twice (promise P2). */
+/**
+ * The reloads already made for one on-disk state under one configuration and one master: at most two (promise P2).
+ * Each is recorded before the signal is sent, so that a run that dies in between is counted rightly by the next.
+ */
 export interface ReloadAttempts {
-  readonly bundle256: string;
+  readonly target: string;
+  /** filesKey of the source's files. */
+  readonly files: string;
   readonly master: ProcessIdentity;
   /** Digest of the dump. */
   readonly configuration: string;
-  readonly reloads: number;
+  readonly signalled: readonly SignalledReload[];
+}
+
+export interface SignalledReload {
+  /** Before the signal. */
+  readonly generation: Generation;
+  /** `open`: not known yet. `unseen`: no new workers came and no log said why. */
+  readonly effect: "open" | "new-generation" | "refused" | "unseen";
 }
 
 /** What the state keeps of one certificate source: `STATE/v1/sources/…json`, one file per source. */
@@ -56,7 +68,7 @@ export interface SourceRecord {
     readonly others: readonly string[];
   } | null;
   readonly seen: readonly LastSeen[];
-  readonly attempts: readonly (ReloadAttempts & { readonly target: string })[];
+  readonly attempts: readonly ReloadAttempts[];
   /** The outcome that was last recorded, and for which on-disk version. */
   readonly last: {
     readonly at: string;
@@ -114,6 +126,11 @@ export interface ModelRecord {
   readonly files: readonly FileIdentity[];
   /** Digest of the dump's text. */
   readonly digest: string;
+  /**
+   * Generations that followed each other by reloads that livecert made and saw take effect, newest last: a source whose
+   * files have not changed since it was seen under one of them is served unchanged by the newest.
+   */
+  readonly generations: readonly Generation[];
   /** The dump that Nginx was last known to run (recorded at a reload, or when no file was newer than the workers). */
   readonly loaded: {
     readonly digest: string;

@@ -1,0 +1,115 @@
+/** Questions about worker generations; the process table is read in adapters/nginx. */
+import type { FileIdentity } from "../lineage/lineage.ts";
+import type { Generation, ProcessIdentity, ReloadAttempts } from "./record.ts";
+
+export function isSameProcess(
+  one: ProcessIdentity,
+  other: ProcessIdentity,
+): boolean {
+  return one.pid === other.pid && one.startTicks === other.startTicks;
+}
+
+/** Same master and the same accepting workers; draining ones do not matter. */
+export function isSameGeneration(one: Generation, other: Generation): boolean {
+  return (
+    isSameProcess(one.master, other.master) &&
+    one.workers.length === other.workers.length &&
+    one.workers.every((worker, index) => {
+      const match = other.workers[index];
+      return match !== undefined && isSameProcess(worker, match);
+    })
+  );
+}
+
+/**
+ * A reload has taken effect when there are new workers and every old one is gone or drains; until then both accept.
+ * Source: https://nginx.org/en/docs/control.html#reconfiguration
+ */
+export function hasTakenEffect(before: Generation, after: Generation): boolean {
+  const isOld = (worker: ProcessIdentity): boolean =>
+    before.workers.some((old) => isSameProcess(old, worker));
+  return (
+    isSameProcess(before.master, after.master) &&
+    after.workers.length > 0 &&
+    !after.workers.some(isOld)
+  );
+}
+
+/** Workers of one generation start within a moment; clock ticks are 1/100 s (USER_HZ, proc(5)). */
+const ticksBetweenGenerations = 50;
+
+/** How many old generations still drain. */
+export function drainingGenerations(generation: Generation): number {
+  const starts = generation.draining
+    .map((worker) => Number(worker.startTicks))
+    .sort((one, other) => one - other);
+  return starts.filter((start, index) => {
+    const previous = starts[index - 1];
+    return previous === undefined || start - previous > ticksBetweenGenerations;
+  }).length;
+}
+
+/** Identifies one version of a set of files, for comparison with a record. */
+export function filesKey(files: readonly FileIdentity[]): string {
+  return files
+    .map((file) =>
+      [
+        file.resolved,
+        file.device,
+        file.inode,
+        file.sizeBytes,
+        file.modifiedNs,
+        file.changedNs,
+      ].join(" "),
+    )
+    .sort()
+    .join("\n");
+}
+
+export interface ReloadHistory {
+  readonly made: number;
+  /** The newest signal may still be at work. */
+  readonly isOpen: boolean;
+}
+
+/** What the record says of the reloads made for exactly this state; another state starts from nothing. */
+export function reloadHistory(
+  attempts: readonly ReloadAttempts[],
+  state: {
+    target: string;
+    files: string;
+    configuration: string;
+    generation: Generation;
+  },
+): ReloadHistory {
+  const found = attempts.find((one) => isForState(one, state));
+  if (found === undefined) return { made: 0, isOpen: false };
+  const made = found.signalled.filter(
+    ({ effect, generation }) =>
+      effect === "new-generation" ||
+      effect === "unseen" ||
+      (effect === "open" && !isSameGeneration(generation, state.generation)),
+  ).length;
+  const newest = found.signalled.at(-1);
+  const isOpen =
+    newest?.effect === "open" &&
+    isSameGeneration(newest.generation, state.generation);
+  return { made, isOpen };
+}
+
+export function isForState(
+  attempts: ReloadAttempts,
+  state: {
+    target: string;
+    files: string;
+    configuration: string;
+    generation: Generation;
+  },
+): boolean {
+  return (
+    attempts.target === state.target &&
+    attempts.files === state.files &&
+    attempts.configuration === state.configuration &&
+    isSameProcess(attempts.master, state.generation.master)
+  );
+}

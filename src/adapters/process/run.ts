@@ -9,6 +9,7 @@ import { isAbsolute } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa, type ResultPromise } from "execa";
+import { cleanEnvironment } from "./environment.ts";
 
 export interface ProgramRequest {
   /** Absolute path; who may write to it is the caller's to check (trust.ts). */
@@ -45,9 +46,6 @@ export type ProgramResult =
 
 type StopReason = "timed-out" | "aborted" | "overflowed";
 type Child = ResultPromise<ReturnType<typeof childOptions>>;
-
-export const programPath =
-  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const nothingWritten: ProgramOutput = { stdout: "", stderr: "" };
 const defaultMaxOutputBytes = 64 * 1024 * 1024;
@@ -108,14 +106,6 @@ export function describeEnd(result: ProgramResult): string {
 function lastWords(output: ProgramOutput): string {
   const line = output.stderr.trimEnd().split("\n").at(-1) ?? "";
   return line === "" ? "" : `: ${line}`;
-}
-
-/** What every child gets: the same locale everywhere, so that messages can be read, and nothing of our secrets. */
-export function cleanEnvironment(
-  extra: Readonly<Record<string, string>> = {},
-): Record<string, string> {
-  const home = process.env["HOME"] ?? "/";
-  return { PATH: programPath, LC_ALL: "C", HOME: home, ...extra };
 }
 
 function childOptions(request: ProgramRequest) {

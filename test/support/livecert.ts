@@ -1,0 +1,138 @@
+import { access, mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import type { RunDocument } from "../../src/core/report/document.ts";
+import { Cleanup } from "./cleanup.ts";
+import type { CertbotDirectory } from "./lineage.ts";
+import type { NginxBed } from "./nginx.ts";
+import { run, type RunOptions, type RunResult } from "./run.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+/** The built program. */
+export const livecertProgram = resolve(
+  import.meta.dirname,
+  "../../dist/livecert.js",
+);
+
+export interface LivecertRunOptions extends RunOptions {
+  /** Words to put before node: `["faketime", "2027-01-01"]`, `["strace", "-f", …]`. */
+  readonly through?: readonly string[];
+}
+
+/**
+ * The built program as an administrator runs it, with a state and a run
+ * directory of its own and every option pointing to the beds of the test.
+ */
+export class LivecertBed implements AsyncDisposable {
+  readonly stateDirectory: string;
+  readonly runDirectory: string;
+  readonly #beds: LivecertBeds;
+  readonly #cleanup: Cleanup;
+
+  private constructor(directory: string, beds: LivecertBeds, cleanup: Cleanup) {
+    this.stateDirectory = join(directory, "state");
+    this.runDirectory = join(directory, "run");
+    this.#beds = beds;
+    this.#cleanup = cleanup;
+  }
+
+  static async create(beds: LivecertBeds): Promise<LivecertBed> {
+    await access(livecertProgram).catch(() => {
+      throw new Error("dist/livecert.js is not built: run `npm run build`");
+    });
+    const cleanup = new Cleanup();
+    const { path } = cleanup.use(await temporaryDirectory());
+    const bed = new LivecertBed(path, beds, cleanup);
+    await mkdir(bed.stateDirectory, { mode: 0o700 });
+    await mkdir(bed.runDirectory, { mode: 0o700 });
+    return bed;
+  }
+
+  /** The options that point to the beds. */
+  get options(): readonly string[] {
+    const { nginx } = this.#beds;
+    return [
+      ...["--state-dir", this.stateDirectory, "--run-dir", this.runDirectory],
+      ...["--certbot-dir", this.#beds.certbot.path],
+      ...(nginx === undefined
+        ? []
+        : [
+            ...["--nginx-bin", nginx.program, "--nginx-prefix", nginx.prefix],
+            ...["--nginx-conf", nginx.configuration],
+          ]),
+    ];
+  }
+
+  /** The same as variables, for where Certbot or the installed hooks start the program; `base` is what else is set. */
+  environment(base: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+    const { nginx, roots } = this.#beds;
+    return {
+      ...base,
+      LIVECERT_STATE_DIR: this.stateDirectory,
+      LIVECERT_RUN_DIR: this.runDirectory,
+      LIVECERT_CERTBOT_DIR: this.#beds.certbot.path,
+      ...(nginx === undefined
+        ? {}
+        : {
+            LIVECERT_NGINX_BIN: nginx.program,
+            LIVECERT_NGINX_PREFIX: nginx.prefix,
+            LIVECERT_NGINX_CONF: nginx.configuration,
+          }),
+      ...(roots === undefined ? {} : { LIVECERT_ROOTS: roots }),
+    };
+  }
+
+  /** `livecert ARGS…` to its end. */
+  run(
+    args: readonly string[],
+    options: LivecertRunOptions = {},
+  ): Promise<RunResult> {
+    const [command = "", ...rest] = args;
+    const [program = process.execPath, ...words] = [
+      ...(options.through ?? []),
+      process.execPath,
+      livecertProgram,
+      command,
+      ...this.options,
+      ...rest,
+    ];
+    return run(program, words, {
+      ...options,
+      environment: this.environment(options.environment),
+    });
+  }
+
+  /** `livecert ARGS… --json`: the document that it printed. Throws where it printed none. */
+  async document(
+    args: readonly string[],
+    options: LivecertRunOptions = {},
+  ): Promise<RunDocument> {
+    const { stdout, stderr } = await this.run([...args, "--json"], options);
+    try {
+      return JSON.parse(stdout) as RunDocument;
+    } catch {
+      throw new Error(`no document on stdout:\n${stdout}\n${stderr}`);
+    }
+  }
+
+  /** One line for `--deploy-hook`, as people would write it: nothing depends on the environment. */
+  hookCommand(...args: readonly string[]): string {
+    const words = [process.execPath, livecertProgram, "hook"];
+    return [...words, ...this.options, ...args].map(quoted).join(" ");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#cleanup[Symbol.asyncDispose]();
+  }
+}
+
+export interface LivecertBeds {
+  readonly certbot: CertbotDirectory;
+  readonly nginx?: NginxBed;
+  /** A file with further trust roots. */
+  readonly roots?: string;
+}
+
+/** A word for the shell; none of ours holds a quote. */
+function quoted(word: string): string {
+  return `'${word}'`;
+}

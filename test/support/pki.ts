@@ -1,0 +1,244 @@
+/**
+ * A public key infrastructure made by the real `openssl` program, so that the
+ * judge and the judged do not share code with the product. Every certificate is
+ * issued by `openssl ca`, which alone lets start and end be chosen freely.
+ */
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { isIP } from "node:net";
+import { join } from "node:path";
+import { mustRun } from "./run.ts";
+import { temporaryDirectory } from "./temporary.ts";
+
+export type KeyType =
+  | "ec-p256"
+  | "ec-p384"
+  | "ed25519"
+  | "rsa-1024"
+  | "rsa-2048"
+  | "rsa-3072"
+  | "rsa-pss-2048";
+
+export interface CertificateRequest {
+  /** Subject CN; by default the first name. */
+  readonly commonName?: string;
+  /** DNS names and IP addresses of the subjectAltName. */
+  readonly names?: readonly string[];
+  readonly keyType?: KeyType;
+  /** Use this key (PEM) rather than a new one. */
+  readonly key?: string;
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+  readonly digest?: "sha256" | "sha384" | "sha1" | "md5";
+  /** In OpenSSL's words, by extension; null leaves one out that is there by default. */
+  readonly extensions?: Readonly<Record<string, string | null>>;
+}
+
+/** A certificate with its key, both PEM; the key is PKCS#8. */
+export interface Issued {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+const algorithms: Readonly<Record<KeyType, readonly string[]>> = {
+  "ec-p256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+  "ec-p384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+  ed25519: ["ED25519"],
+  "rsa-1024": ["RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
+  "rsa-2048": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+  "rsa-3072": ["RSA", "-pkeyopt", "rsa_keygen_bits:3072"],
+  "rsa-pss-2048": ["RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"],
+};
+
+const dayMs = 86_400_000;
+
+const authorityExtensions = {
+  basicConstraints: "critical,CA:TRUE",
+  keyUsage: "critical,keyCertSign,cRLSign",
+  subjectKeyIdentifier: "hash",
+  authorityKeyIdentifier: "keyid",
+};
+
+const leafExtensions = {
+  basicConstraints: "critical,CA:FALSE",
+  keyUsage: "critical,digitalSignature",
+  extendedKeyUsage: "serverAuth",
+  subjectKeyIdentifier: "hash",
+  authorityKeyIdentifier: "keyid",
+};
+
+/** An authority that issues leaves and further authorities. */
+export class Authority implements Issued {
+  readonly certificate: string;
+  readonly key: string;
+  readonly #directory: string;
+
+  constructor(directory: string, issued: Issued) {
+    this.#directory = directory;
+    this.certificate = issued.certificate;
+    this.key = issued.key;
+  }
+
+  /** A leaf, valid from an hour ago for 90 days unless told otherwise. */
+  leaf(request: CertificateRequest): Promise<Issued> {
+    const names = request.names ?? [];
+    return issue(this.#directory, this, {
+      commonName: names[0] ?? "leaf",
+      ...request,
+      extensions: {
+        ...leafExtensions,
+        ...(names.length > 0
+          ? { subjectAltName: names.map(typedName).join(",") }
+          : {}),
+        ...request.extensions,
+      },
+    });
+  }
+
+  async authority(request: CertificateRequest): Promise<Authority> {
+    const issued = await issue(this.#directory, this, asAuthority(request));
+    return new Authority(this.#directory, issued);
+  }
+}
+
+export interface Pki extends AsyncDisposable {
+  readonly directory: string;
+  readonly root: Authority;
+  /** The root's certificate as a file. */
+  readonly rootFile: string;
+  /** Issued by the root; issues the leaves. */
+  readonly intermediate: Authority;
+  /** Another root, signed by itself. */
+  anotherRoot(request?: CertificateRequest): Promise<Authority>;
+}
+
+export async function createPki(
+  options: {
+    readonly root?: CertificateRequest;
+    readonly intermediate?: CertificateRequest;
+  } = {},
+): Promise<Pki> {
+  const directory = await temporaryDirectory();
+  const anotherRoot = async (request: CertificateRequest = {}) =>
+    new Authority(
+      directory.path,
+      await issue(
+        directory.path,
+        null,
+        asAuthority({ commonName: "Another Root", ...request }),
+      ),
+    );
+  const root = await anotherRoot({ commonName: "Test Root", ...options.root });
+  const rootFile = join(directory.path, "root.pem");
+  await writeFile(rootFile, root.certificate);
+  return {
+    directory: directory.path,
+    root,
+    rootFile,
+    intermediate: await root.authority({
+      commonName: "Test Intermediate",
+      ...options.intermediate,
+    }),
+    anotherRoot,
+    [Symbol.asyncDispose]: () =>
+      Promise.resolve(directory[Symbol.asyncDispose]()),
+  };
+}
+
+/** A new private key, PEM (PKCS#8). */
+export async function createKey(keyType: KeyType): Promise<string> {
+  const { stdout } = await mustRun("openssl", [
+    "genpkey",
+    "-algorithm",
+    ...algorithms[keyType],
+  ]);
+  return stdout;
+}
+
+/** SHA-256 over the DER of the first certificate in `pem`, as OpenSSL prints it: `AB:CD:…`. */
+export async function fingerprintOf(pem: string): Promise<string> {
+  const { stdout } = await mustRun(
+    "openssl",
+    ["x509", "-noout", "-fingerprint", "-sha256"],
+    { input: pem },
+  );
+  return stdout.trim().replace(/^.*=/, "");
+}
+
+function asAuthority(request: CertificateRequest): CertificateRequest {
+  return {
+    notAfter: new Date(Date.now() + 3650 * dayMs),
+    ...request,
+    extensions: { ...authorityExtensions, ...request.extensions },
+  };
+}
+
+/** `issuer` null: signed by itself. */
+async function issue(
+  parent: string,
+  issuer: Issued | null,
+  request: CertificateRequest,
+): Promise<Issued> {
+  const directory = await mkdtemp(join(parent, "issue-"));
+  const key = request.key ?? (await createKey(request.keyType ?? "ec-p256"));
+  const path = (name: string): string => join(directory, name);
+  await Promise.all([
+    writeFile(path("key.pem"), key, { mode: 0o600 }),
+    writeFile(path("issuer.pem"), issuer?.certificate ?? ""),
+    writeFile(path("issuer-key.pem"), issuer?.key ?? key, { mode: 0o600 }),
+    writeFile(path("index.txt"), ""),
+    writeFile(path("ca.cnf"), authorityConfiguration(directory, request)),
+  ]);
+  const subject = `/CN=${(request.commonName ?? "Test").slice(0, 64)}`;
+  await mustRun("openssl", [
+    ...["req", "-new", "-utf8", "-key", path("key.pem"), "-subj", subject],
+    ...["-out", path("request.pem")],
+  ]);
+  await mustRun("openssl", [
+    ...["ca", "-batch", "-notext", "-utf8", "-config", path("ca.cnf")],
+    ...["-in", path("request.pem"), "-out", path("certificate.pem")],
+    ...(issuer ? ["-cert", path("issuer.pem")] : ["-selfsign"]),
+    ...["-keyfile", path("issuer-key.pem")],
+    ...["-md", request.digest ?? "default", "-extensions", "extensions"],
+    ...["-startdate", asn1Time(request.notBefore ?? hoursAgo(1))],
+    ...["-enddate", asn1Time(request.notAfter ?? hoursAgo(-90 * 24))],
+  ]);
+  return { certificate: await readFile(path("certificate.pem"), "utf8"), key };
+}
+
+function authorityConfiguration(
+  directory: string,
+  request: CertificateRequest,
+): string {
+  const extensions = Object.entries(request.extensions ?? {}).filter(
+    ([, value]) => value !== null,
+  );
+  return [
+    "[ca]",
+    "default_ca = authority",
+    "[authority]",
+    `database = ${join(directory, "index.txt")}`,
+    `new_certs_dir = ${directory}`,
+    "rand_serial = yes",
+    "unique_subject = no",
+    "default_md = default",
+    "policy = anything",
+    "[anything]",
+    "commonName = optional",
+    "[extensions]",
+    ...extensions.map(([name, value]) => `${name} = ${String(value)}`),
+    "",
+  ].join("\n");
+}
+
+function typedName(name: string): string {
+  return isIP(name) === 0 ? `DNS:${name}` : `IP:${name}`;
+}
+
+function hoursAgo(hours: number): Date {
+  return new Date(Date.now() - hours * 3_600_000);
+}
+
+/** `YYYYMMDDHHMMSSZ`. */
+function asn1Time(instant: Date): string {
+  return instant.toISOString().replace(/\.\d+/, "").replace(/[-:T]/g, "");
+}

@@ -67,6 +67,8 @@ export type DumpResult =
       readonly kind: "ok";
       readonly text: string;
       readonly warnings: readonly string[];
+      /** Nginx's prefix, against which `pid` and logs are resolved. */
+      readonly prefix: string;
     }
   | { readonly kind: "refused"; readonly errors: readonly string[] }
   /** Not Nginx's verdict: the program could not be run, or not in time. */

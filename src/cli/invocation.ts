@@ -77,4 +77,4 @@ export interface CompletionArguments {
 }
 
 /** Of `retry`, `status` and `doctor`. */
-export type NoArguments = Readonly<Record<never, never>>;
+export type NoArguments = Readonly<Record<string, never>>;

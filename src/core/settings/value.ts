@@ -50,7 +50,6 @@ function expected(what: string): ParsedValue {
 
 /** Not empty, and nothing that could end a line or an argument early. */
 function isWord(raw: unknown): raw is string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   return typeof raw === "string" && raw !== "" && !/[\u0000-\u001f]/.test(raw);
 }
 

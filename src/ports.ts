@@ -79,7 +79,11 @@ export type TestResult =
   | { readonly kind: "ok"; readonly warnings: readonly string[] };
 
 export type ReloadResult =
-  | { readonly kind: "triggered" }
+  | {
+      readonly kind: "triggered";
+      /** What the reload command wrote, redacted; empty for a signal. */
+      readonly said: readonly string[];
+    }
   | {
       readonly kind: "failed";
       readonly reason: string;

@@ -1,0 +1,212 @@
+/**
+ * Which Nginx program is the host's, and what was compiled into it. As root, livecert runs only a program that nobody
+ * but root could have put there: a user's own `nginx` early in PATH is passed over.
+ */
+import { constants } from "node:fs";
+import { access, realpath, stat } from "node:fs/promises";
+import { basename, isAbsolute, join } from "node:path";
+import { LivecertError } from "../../errors.ts";
+import { describeEnd, runProgram } from "../process/run.ts";
+import { checkOwnership } from "../process/trust.ts";
+
+/** Nginx and its forks, in the order of preference. */
+export const nginxNames = [
+  "nginx",
+  "openresty",
+  "angie",
+  "tengine",
+  "freenginx",
+  "nginx-debug",
+] as const;
+
+/** Where packages and `make install` put them; PATH comes after, since a hook's or a service's may be bare. */
+export const nginxDirectories = [
+  "/usr/sbin",
+  "/usr/bin",
+  "/usr/local/sbin",
+  "/usr/local/bin",
+  "/usr/local/nginx/sbin",
+  "/usr/local/openresty/nginx/sbin",
+  "/usr/local/angie/sbin",
+  "/usr/local/tengine/sbin",
+  "/opt/nginx/sbin",
+] as const;
+
+export interface NginxBinary {
+  /** Absolute, all links followed. */
+  readonly path: string;
+  /** Changes with the file: the key under which its compiled-in defaults may be kept. */
+  readonly identity: string;
+}
+
+export interface BinarySearch {
+  /** Those that may be run, in the order of preference. */
+  readonly binaries: readonly NginxBinary[];
+  /** Why others may not, one sentence each. */
+  readonly refused: readonly string[];
+}
+
+/** What `configure` was told. Paths may be relative: Nginx resolves them against its prefix when it starts. */
+export interface CompiledDefaults {
+  /** As printed: `nginx/1.22.1`, `openresty/1.27.1.1`, `Angie/1.8.0`. */
+  readonly version: string;
+  readonly prefix: string;
+  readonly configuration: string;
+  readonly pidFile: string;
+  /** Null: standard error. */
+  readonly errorLog: string | null;
+}
+
+export type DefaultsReading =
+  | { readonly kind: "ok"; readonly defaults: CompiledDefaults }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** Keeps compiled-in defaults by `NginxBinary.identity`, since `nginx -V` costs as much as a handshake. */
+export interface DefaultsCache {
+  get(identity: string): CompiledDefaults | null;
+  set(identity: string, defaults: CompiledDefaults): void;
+}
+
+/**
+ * The program that was set.
+ *
+ * @throws LivecertError `nginx-not-found` where it does not exist, `configuration-unsafe` where others could change it.
+ */
+export async function configuredBinary(path: string): Promise<NginxBinary> {
+  const found = await readBinary(path);
+  if (found === null)
+    throw new LivecertError(
+      "nginx-not-found",
+      `${path} is no program that can be run`,
+      { remedy: "set --nginx-bin to the Nginx program that is running" },
+    );
+  const ownership = await checkOwnership(path);
+  if (ownership.kind === "untrusted")
+    throw new LivecertError("configuration-unsafe", ownership.reason, {
+      remedy: `make ${path} and every directory above it writable by root only`,
+    });
+  return found;
+}
+
+/** Every known name in the known directories and then in `searchPath` (the value of PATH). */
+export async function searchBinaries(
+  searchPath: string,
+  directories: readonly string[] = nginxDirectories,
+): Promise<BinarySearch> {
+  const places = new Set([
+    ...directories,
+    ...searchPath.split(":").filter((directory) => isAbsolute(directory)),
+  ]);
+  const paths = nginxNames.flatMap((name) =>
+    [...places].map((directory) => join(directory, name)),
+  );
+  const readings = await Promise.all(paths.map(readBinary));
+  const distinct = new Map<string, string>();
+  const binaries: NginxBinary[] = [];
+  const refused: string[] = [];
+  for (const [index, binary] of readings.entries()) {
+    const path = paths[index];
+    if (binary === null || path === undefined || distinct.has(binary.path))
+      continue;
+    const ownership = await checkOwnership(path);
+    if (ownership.kind === "untrusted") {
+      refused.push(`${path} is not run: ${ownership.reason}`);
+      continue;
+    }
+    distinct.set(binary.path, path);
+    binaries.push(binary);
+  }
+  return { binaries, refused };
+}
+
+/** True for the executables of Nginx and its forks, by their file name alone. */
+export function isNginxName(executable: string): boolean {
+  const name = basename(executable.replace(/ \(deleted\)$/, ""));
+  return nginxNames.some((known) => known === name);
+}
+
+/** `nginx -V`: harmless at any time, it reads no configuration. */
+export async function readDefaults(
+  binary: NginxBinary,
+  options: {
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal;
+    readonly cache: DefaultsCache;
+  },
+): Promise<DefaultsReading> {
+  const known = options.cache.get(binary.identity);
+  if (known !== null) return { kind: "ok", defaults: known };
+  const result = await runProgram({
+    program: binary.path,
+    args: ["-V"],
+    timeoutMs: options.timeoutMs,
+    signal: options.signal,
+    maxOutputBytes: 1024 * 1024,
+  });
+  if (result.kind !== "exited" || result.exitCode !== 0)
+    return {
+      kind: "failed",
+      reason: `${binary.path} -V ${describeEnd(result)}`,
+    };
+  const defaults = parseDefaults(result.stderr);
+  if (defaults === null)
+    return {
+      kind: "failed",
+      reason: `${binary.path} -V does not answer as an Nginx does`,
+    };
+  options.cache.set(binary.identity, defaults);
+  return { kind: "ok", defaults };
+}
+
+/** A cache for the life of this process. */
+export function memoryCache(): DefaultsCache {
+  const kept = new Map<string, CompiledDefaults>();
+  return {
+    get: (identity) => kept.get(identity) ?? null,
+    set: (identity, defaults) => void kept.set(identity, defaults),
+  };
+}
+
+/** Null for the output of another program. The fallbacks are those of Nginx's and Angie's auto/options. */
+export function parseDefaults(output: string): CompiledDefaults | null {
+  const version = /^\w+ version: (\S+)/m.exec(output)?.[1];
+  const line = /^configure arguments:(.*)$/m.exec(output)?.[1];
+  if (version === undefined || line === undefined) return null;
+  const given = configureOptions(line);
+  const name = version.startsWith("Angie/") ? "angie" : "nginx";
+  const errorLog = given.get("error-log-path") ?? "logs/error.log";
+  return {
+    version,
+    prefix: given.get("prefix") ?? `/usr/local/${name}`,
+    configuration: given.get("conf-path") ?? `conf/${name}.conf`,
+    pidFile: given.get("pid-path") ?? `logs/${name}.pid`,
+    errorLog: errorLog === "stderr" ? null : errorLog,
+  };
+}
+
+/** `--with-cc-opt='-O2 -g' --prefix=/x`: values with spaces are in single quotes. */
+function configureOptions(line: string): ReadonlyMap<string, string> {
+  const words = line.match(/(?:[^\s']|'[^']*')+/g) ?? [];
+  return new Map(
+    words.flatMap((word): readonly [string, string][] => {
+      const option = /^--([\w-]+)=(.*)$/s.exec(word.replaceAll("'", ""));
+      return option === null ? [] : [[option[1] ?? "", option[2] ?? ""]];
+    }),
+  );
+}
+
+async function readBinary(path: string): Promise<NginxBinary | null> {
+  try {
+    const resolved = await realpath(path);
+    await access(resolved, constants.X_OK);
+    const file = await stat(resolved, { bigint: true });
+    if (!file.isFile()) return null;
+    const { dev, ino, size, mtimeNs, ctimeNs } = file;
+    return {
+      path: resolved,
+      identity: [resolved, dev, ino, size, mtimeNs, ctimeNs].join(":"),
+    };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,142 @@
+/** Running Nginx's own program: `-T`, `-t` and `-s reload`, and what its answers mean. */
+import { redact } from "../../core/report/redact.ts";
+import type { DumpResult, ReloadResult, TestResult } from "../../ports.ts";
+import { describeEnd, type ProgramResult, runProgram } from "../process/run.ts";
+import { speaksOfMissingRights } from "./sandbox.ts";
+
+export interface NginxCommand {
+  /** Absolute, checked. */
+  readonly program: string;
+  /** `-c`, `-p`, `-g` and `-e` as the running master has them. */
+  readonly options: readonly string[];
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Where Nginx is asked for its verdict. */
+export interface NginxQuestion extends NginxCommand {
+  readonly prefix: string;
+  /** What holds livecert tighter than Nginx itself, or null. */
+  readonly restriction: string | null;
+}
+
+const maxLines = 20;
+const maxLineLength = 2_048;
+
+/** The first line of every dump. */
+const dumpMarker = /^# configuration file /;
+
+/** `nginx -T`. The text is raw: it may hold keys as `data:` values, so it is for the parser only. */
+export async function dumpConfiguration(
+  question: NginxQuestion,
+): Promise<DumpResult> {
+  const result = await runNginx(question, "-T");
+  const verdict = readVerdict(question, result);
+  if (verdict.kind !== "ok") return verdict;
+  if (!dumpMarker.test(result.stdout))
+    return failed(`${question.program} -T exited with 0 but dumped nothing`);
+  const { warnings } = verdict;
+  const { prefix } = question;
+  return { kind: "ok", text: result.stdout, warnings, prefix };
+}
+
+/** `nginx -t`. */
+export async function testConfiguration(
+  question: NginxQuestion,
+): Promise<TestResult> {
+  return readVerdict(question, await runNginx(question, "-t"));
+}
+
+/** `nginx -s reload`: it tests first, and says nothing about what the master then makes of the signal. */
+export async function reloadByProgram(
+  command: NginxCommand,
+): Promise<ReloadResult> {
+  const result = await runNginx(command, "-s", "reload");
+  const words = [command.program, ...command.options, "-s reload"].join(" ");
+  return readReload(words, result, `${command.program} -t`);
+}
+
+/** What a reload command's end means: exit code 0 that it was triggered, no more. `toLook` shows why it failed. */
+export function readReload(
+  command: string,
+  result: ProgramResult,
+  toLook: string,
+): ReloadResult {
+  const said = messages(result.stderr + result.stdout);
+  if (result.kind === "exited" && result.exitCode === 0)
+    return { kind: "triggered", said };
+  const end =
+    result.kind === "exited"
+      ? `exited with ${String(result.exitCode)}`
+      : describeEnd(result);
+  return {
+    kind: "failed",
+    reason: redact([`${command} ${end}`, ...said].join("\n")),
+    remedy: `see what \`${toLook}\` says`,
+  };
+}
+
+async function runNginx(
+  { program, options, timeoutMs, signal }: NginxCommand,
+  ...action: readonly string[]
+): Promise<ProgramResult> {
+  const args = [...options, ...action];
+  return runProgram({ program, args, timeoutMs, signal });
+}
+
+function readVerdict(
+  question: NginxQuestion,
+  result: ProgramResult,
+): TestResult {
+  if (result.kind !== "exited")
+    return failed(redact(`${question.program} ${describeEnd(result)}`));
+  const lines = messages(result.stderr);
+  if (result.exitCode === 0)
+    return { kind: "ok", warnings: lines.filter(isWarning) };
+  const errors = lines.filter((line) => !isWarning(line));
+  const cause = errors.findLast(isFatal) ?? errors.find(isError);
+  if (cause === undefined)
+    return failed(redact(`${question.program} ${describeEnd(result)}`));
+  if (question.restriction !== null && speaksOfMissingRights(cause))
+    return failed(`${question.restriction}, so this says nothing: ${cause}`);
+  return { kind: "refused", errors };
+}
+
+/** Nginx's words without their repetition in a log on standard error and without its closing sentences. */
+function messages(text: string): readonly string[] {
+  const lines = redact(text)
+    .split("\n")
+    .map((line) => line.trimEnd().slice(0, maxLineLength))
+    .filter((line) => line !== "" && !isFormality(line));
+  const own = lines.filter((line) => !isLogLine(line));
+  return (own.length === 0 ? lines : own).slice(0, maxLines);
+}
+
+function isFormality(line: string): boolean {
+  return /configuration file .* (?:syntax is ok|test is successful|test failed)$/.test(
+    line,
+  );
+}
+
+function isLogLine(line: string): boolean {
+  return /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[/.test(line);
+}
+
+function isWarning(line: string): boolean {
+  return line.includes("[warn]") || line.includes("[notice]");
+}
+
+/** Nginx stops at the first of these. */
+function isFatal(line: string): boolean {
+  return line.includes("[emerg]");
+}
+
+function isError(line: string): boolean {
+  return /\[(?:emerg|alert|crit|error)\]|^\w+: (?:invalid|option)/.test(line);
+}
+
+function failed(
+  reason: string,
+): Extract<DumpResult, { readonly kind: "failed" }> {
+  return { kind: "failed", reason };
+}

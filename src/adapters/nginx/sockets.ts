@@ -1,0 +1,198 @@
+/**
+ * Who answered? The kernel's socket tables name an inode for each end of a connection, /proc/PID/fd the inodes that a
+ * process holds. So a mismatch is put down to Nginx only where the socket that answered is Nginx's own, not that of
+ * another program, another Nginx or a port redirection.
+ */
+import { readdir, readFile, readlink } from "node:fs/promises";
+import type { ConnectionEnds } from "../../ports.ts";
+import {
+  addressDigits,
+  isMappedIpv4,
+  isUnspecified,
+  kernelDigits,
+} from "./addresses.ts";
+
+export interface Question {
+  /** Where the probe connected: `127.0.0.1:443`, `[::1]:443` or `unix:/path`. */
+  readonly address: string;
+  /** The connection while it is open; null: only the listening socket can tell. */
+  readonly connection: ConnectionEnds | null;
+  /** Any process of the network namespace in question: the master. */
+  readonly namespaceOf: number;
+  /** Master and workers. */
+  readonly processes: readonly number[];
+}
+
+interface Endpoint {
+  readonly digits: string;
+  readonly port: number;
+}
+
+interface TcpSocket {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  readonly listening: boolean;
+  /** `0`: no process holds it any more, or none has accepted it yet. */
+  readonly inode: string;
+}
+
+/** Whether one of the processes holds the socket that answered; null where it cannot be told. */
+export async function isHeldBy(question: Question): Promise<boolean | null> {
+  const { address, connection } = question;
+  if (address.startsWith("unix:"))
+    return byUnixListener(question, address.slice("unix:".length));
+  const asked = parseEndpoint(address);
+  if (asked === null) return null;
+  return (
+    (connection === null ? null : await byConnection(question, connection)) ??
+    (await byListener(question, asked))
+  );
+}
+
+/** The other end is looked up by our own end, so that it is also found behind a port redirection. */
+async function byConnection(
+  question: Question,
+  ends: ConnectionEnds,
+): Promise<boolean | null> {
+  const ours = endpoint(ends.localAddress, ends.localPort);
+  const asked = endpoint(ends.remoteAddress, ends.remotePort);
+  if (ours === null || asked === null) return null;
+  const sockets = await tcpSockets(question.namespaceOf, ours.port);
+  if (sockets === null) return null;
+  const server = sockets.find((socket) => isSame(socket.remote, ours));
+  if (server !== undefined)
+    return server.inode === "0" ? null : holds(question, [server.inode]);
+  // Our end is open and nobody here has the other one: it is on another machine or in another network namespace.
+  const isOpen = sockets.some(
+    (socket) => isSame(socket.local, ours) && isSame(socket.remote, asked),
+  );
+  return isOpen ? false : null;
+}
+
+/** As the kernel chooses: listeners on the very address before wildcards, for IPv4 those of IPv4 before `[::]`. */
+async function byListener(
+  question: Question,
+  asked: Endpoint,
+): Promise<boolean | null> {
+  const sockets = await tcpSockets(question.namespaceOf, asked.port);
+  const listeners = (sockets ?? []).filter(
+    (socket) => socket.listening && socket.local.port === asked.port,
+  );
+  const exact = listeners.filter(({ local }) => local.digits === asked.digits);
+  const wild = listeners.filter(({ local }) => isUnspecified(local.digits));
+  const wildIpv4 = wild.filter(({ local }) => isMappedIpv4(local.digits));
+  const wildIpv6 = wild.filter(({ local }) => !isMappedIpv4(local.digits));
+  const candidates = isMappedIpv4(asked.digits)
+    ? [exact, wildIpv4, wildIpv6]
+    : [exact, wildIpv6];
+  const chosen = candidates.find((group) => group.length > 0) ?? [];
+  return holds(
+    question,
+    chosen.map(({ inode }) => inode),
+  );
+}
+
+/** `Num RefCount Protocol Flags Type St Inode Path`; flag 0x10000 is set for a listening socket. */
+async function byUnixListener(
+  question: Question,
+  path: string,
+): Promise<boolean | null> {
+  const table = await readTable(question.namespaceOf, "unix");
+  const inodes = (table ?? "").split("\n").flatMap((line) => {
+    const row = /^\S+ \S+ \S+ (\S+) \S+ \S+ +(\d+) (.*)$/.exec(line);
+    const listening = (parseInt(row?.[1] ?? "0", 16) & 0x10000) !== 0;
+    return listening && row?.[3] === path ? [row[2] ?? ""] : [];
+  });
+  return holds(question, inodes);
+}
+
+/** Null as well where only some of the sockets are theirs: either may have answered. */
+async function holds(
+  question: Question,
+  inodes: readonly string[],
+): Promise<boolean | null> {
+  if (inodes.length === 0) return null;
+  const missing = new Set(inodes);
+  for (const pid of question.processes) {
+    const held = await removeHeld(pid, missing);
+    if (held === "unreadable") return null;
+    if (missing.size === 0) return true;
+  }
+  return missing.size === inodes.length ? false : null;
+}
+
+/** Removes from `wanted` what the process holds; one that has just ended holds nothing. */
+async function removeHeld(
+  pid: number,
+  wanted: Set<string>,
+): Promise<"read" | "unreadable"> {
+  const directory = `/proc/${String(pid)}/fd`;
+  let names: readonly string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "ENOENT" || code === "ESRCH" ? "read" : "unreadable";
+  }
+  for (const name of names) {
+    const link = await readlink(`${directory}/${name}`).catch(() => "");
+    const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
+    if (inode !== undefined) wanted.delete(inode);
+    if (wanted.size === 0) break;
+  }
+  return "read";
+}
+
+/** The sockets that have the port at either end; null where the tables cannot be read. */
+async function tcpSockets(
+  namespaceOf: number,
+  port: number,
+): Promise<readonly TcpSocket[] | null> {
+  const tables = await Promise.all([
+    readTable(namespaceOf, "tcp"),
+    readTable(namespaceOf, "tcp6"),
+  ]);
+  if (tables.every((table) => table === null)) return null;
+  // Only the lines in question are parsed: a busy server has many thousands.
+  const column = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
+  return tables
+    .flatMap((table) => (table ?? "").split("\n"))
+    .filter((line) => line.includes(column))
+    .flatMap(parseSocket);
+}
+
+async function readTable(pid: number, name: string): Promise<string | null> {
+  return readFile(`/proc/${String(pid)}/net/${name}`, "utf8").catch(() => null);
+}
+
+/** `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …`; state 0A listens. */
+function parseSocket(line: string): readonly TcpSocket[] {
+  const columns = line.trim().split(/\s+/);
+  const local = kernelEndpoint(columns[1] ?? "");
+  const remote = kernelEndpoint(columns[2] ?? "");
+  const inode = columns[9];
+  if (local === null || remote === null || inode === undefined) return [];
+  return [{ local, remote, listening: columns[3] === "0A", inode }];
+}
+
+function kernelEndpoint(column: string): Endpoint | null {
+  const [digits, port] = column.split(":");
+  if (digits === undefined || port === undefined) return null;
+  return { digits: kernelDigits(digits), port: parseInt(port, 16) };
+}
+
+function parseEndpoint(address: string): Endpoint | null {
+  const parts = /^\[?(.*?)\]?:(\d+)$/.exec(address);
+  return parts === null
+    ? null
+    : endpoint(parts[1] ?? "", Number(parts[2] ?? ""));
+}
+
+function endpoint(address: string, port: number): Endpoint | null {
+  const digits = addressDigits(address);
+  return digits === null ? null : { digits, port };
+}
+
+function isSame(one: Endpoint, other: Endpoint): boolean {
+  return one.port === other.port && one.digits === other.digits;
+}

@@ -1,0 +1,348 @@
+/**
+ * The Nginx of this very machine: its own program tests and dumps, the process table shows its master and workers, and a
+ * signal, `nginx -s reload` or `systemctl reload` makes it read its files anew. What `inspect` found is kept, so that one
+ * run looks for the master once; that it still is the same process is checked again before every signal.
+ */
+import { readlinkSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { isAbsolute, resolve } from "node:path";
+import type { ProcessIdentity } from "../../core/decision/record.ts";
+import type { FileIdentity } from "../../core/lineage/lineage.ts";
+import type { NginxModel, ProbePoint } from "../../core/nginx/model.ts";
+import type { Limits, Settings } from "../../core/settings/settings.ts";
+import type {
+  ConnectionEnds,
+  DumpResult,
+  ErrorLogMark,
+  ReloadResult,
+  Target,
+  TargetState,
+  TestResult,
+} from "../../ports.ts";
+import { type DefaultsCache, memoryCache } from "../nginx/binary.ts";
+import { markLogs } from "../nginx/error-log.ts";
+import { identifyFile } from "../nginx/files.ts";
+import { findInstallations } from "../nginx/installation.ts";
+import {
+  findMaster,
+  findOtherMasters,
+  type Installation,
+  type Master,
+  optionsFor,
+  type OtherMaster,
+} from "../nginx/master.ts";
+import {
+  dumpConfiguration,
+  type NginxQuestion,
+  readReload,
+  reloadByProgram,
+  testConfiguration,
+} from "../nginx/run.ts";
+import { restrictionAgainst } from "../nginx/sandbox.ts";
+import { isHeldBy } from "../nginx/sockets.ts";
+import { isBusy, readGeneration, youngestStartMs } from "../nginx/workers.ts";
+import { childrenOf, isAlive } from "../process/processes.ts";
+import { runProgram } from "../process/run.ts";
+import { findProgram } from "../process/trust.ts";
+
+export interface HostTargetOptions {
+  readonly name?: string;
+  readonly settings: Settings["nginx"];
+  readonly limits: Pick<Limits, "nginxCommandMs" | "reloadCommandMs">;
+  /** Compiled-in defaults from earlier runs; by default kept as long as this process lives. */
+  readonly cache?: DefaultsCache;
+  /** The value of PATH: where programs are looked for after the places where they usually are. */
+  readonly searchPath?: string;
+  /** Instead of the places where Nginx and its forks usually are. */
+  readonly directories?: readonly string[];
+}
+
+export interface HostTarget extends Target {
+  readonly kind: "host";
+  /** What `inspect` found: for `doctor`. */
+  readonly found: Found | null;
+  /** Every other Nginx master on this machine. */
+  otherMasters(): readonly OtherMaster[];
+}
+
+export interface Found {
+  readonly state: TargetState;
+  /** The installation that is meant; null where none may or can be used. */
+  readonly installation: Installation | null;
+  readonly master: Master | null;
+  /** Programs that were passed over because others could change them, one sentence each. */
+  readonly refused: readonly string[];
+}
+
+/**
+ * @throws LivecertError from `inspect`, `dump`, `test` and `reload`: `nginx-not-found` or `configuration-unsafe`, where a
+ *   setting names what does not exist or what others could change.
+ */
+export function hostTarget(options: HostTargetOptions): HostTarget {
+  const cache = options.cache ?? memoryCache();
+  let found: Found | null = null;
+
+  const look = async (signal: AbortSignal): Promise<Found> => {
+    found = await find(options, cache, signal);
+    return found;
+  };
+  const known = async (signal: AbortSignal) => found ?? (await look(signal));
+
+  return {
+    name: options.name ?? "host",
+    kind: "host",
+    get found() {
+      return found;
+    },
+    inspect: async (signal) => (await look(signal)).state,
+    dump: async (signal) =>
+      ask(options, await known(signal), signal, dumpConfiguration),
+    test: async (signal) =>
+      ask(options, await known(signal), signal, testConfiguration),
+    reload: async (signal) => reload(options, await known(signal), signal),
+    generation: (master) => Promise.resolve(readGeneration(master)),
+    isBusy,
+    markErrorLogs: (model) => markErrorLogs(model, found),
+    localAddresses,
+    answers,
+    localPath: (path) => path,
+    identify,
+    otherMasters: () => findOtherMasters(found?.master ?? null),
+  };
+}
+
+/** The first installation whose master runs; without one, the first at all, with the reason why it does not count. */
+async function find(
+  options: HostTargetOptions,
+  cache: DefaultsCache,
+  signal: AbortSignal,
+): Promise<Found> {
+  const { found, refused } = await findInstallations(
+    {
+      settings: options.settings,
+      timeoutMs: options.limits.nginxCommandMs,
+      cache,
+      searchPath: options.searchPath ?? process.env["PATH"] ?? "",
+      directories: options.directories,
+    },
+    signal,
+  );
+  const others: Found[] = [];
+  for await (const candidate of found) {
+    if (candidate.kind === "unusable") {
+      const { reason } = candidate;
+      others.push(withoutMaster({ kind: "absent", reason }, null, refused));
+      continue;
+    }
+    const { installation } = candidate;
+    const finding = await findMaster(installation);
+    const state =
+      finding.kind === "running" ? running(finding.master) : finding;
+    if (finding.kind === "running" && state.kind === "running")
+      return { state, installation, master: finding.master, refused };
+    others.push(withoutMaster(state, installation, refused));
+  }
+  return (
+    others.find(({ state }) => state.kind === "foreign") ??
+    others.find(({ state }) => state.kind === "not-running") ??
+    others[0] ??
+    withoutMaster(nothingFound(refused), null, refused)
+  );
+}
+
+function running(master: Master): TargetState {
+  const generation = readGeneration(master);
+  if (generation === null)
+    return { kind: "not-running", reason: "Nginx has just ended" };
+  return {
+    kind: "running",
+    generation,
+    youngestWorkerStartMs: youngestStartMs(generation),
+    stopped: master.stopped,
+  };
+}
+
+function withoutMaster(
+  state: TargetState,
+  installation: Installation | null,
+  refused: readonly string[],
+): Found {
+  return { state, installation, master: null, refused };
+}
+
+function nothingFound(refused: readonly string[]): TargetState {
+  const reason = refused.join("; ");
+  return refused.length === 0
+    ? { kind: "absent", reason: "no Nginx program was found" }
+    : { kind: "foreign", reason };
+}
+
+type Failure = Extract<DumpResult, { readonly kind: "failed" }>;
+
+/** Asks Nginx's program about the installation that was found; a foreign one is never run. */
+async function ask<Result extends DumpResult | TestResult>(
+  { limits }: HostTargetOptions,
+  { state, installation, master }: Found,
+  signal: AbortSignal,
+  question: (question: NginxQuestion) => Promise<Result>,
+): Promise<Result | Failure> {
+  if (
+    installation === null ||
+    state.kind === "foreign" ||
+    state.kind === "absent"
+  )
+    return { kind: "failed", reason: reasonOf(state) };
+  return question({
+    program: installation.binary.path,
+    options: optionsFor(installation, master),
+    prefix: master?.prefix ?? installation.prefix,
+    restriction: restrictionAgainst(master?.pid ?? null),
+    timeoutMs: limits.nginxCommandMs,
+    signal,
+  });
+}
+
+function reasonOf(state: TargetState): string {
+  return state.kind === "running" ? "" : state.reason;
+}
+
+async function reload(
+  { settings, limits }: HostTargetOptions,
+  { state, installation, master }: Found,
+  signal: AbortSignal,
+): Promise<ReloadResult> {
+  if (installation === null || master === null)
+    return reloadFailed(reasonOf(state), null);
+  if (!isAlive(master))
+    return reloadFailed(
+      `the Nginx master with pid ${String(master.pid)} has ended`,
+      null,
+    );
+  const timeoutMs = limits.reloadCommandMs;
+  switch (settings.reloadBy) {
+    case "signal":
+      return hangUp(master);
+    case "nginx":
+      return reloadByProgram({
+        program: installation.binary.path,
+        options: optionsFor(installation, master),
+        timeoutMs,
+        signal,
+      });
+    case "systemctl":
+      return reloadUnit(settings.unit, timeoutMs, signal);
+  }
+}
+
+/** The identity was checked a moment ago; what remains is the time between two system calls. */
+function hangUp(master: ProcessIdentity): ReloadResult {
+  try {
+    process.kill(master.pid, "SIGHUP");
+    return { kind: "triggered", said: [] };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const words = `the Nginx master with pid ${String(master.pid)}`;
+    return code === "ESRCH"
+      ? reloadFailed(`${words} has ended`, null)
+      : reloadFailed(
+          `${words} cannot be signalled (${String(code)})`,
+          "run livecert as root",
+        );
+  }
+}
+
+async function reloadUnit(
+  unit: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<ReloadResult> {
+  const program = await findProgram("systemctl");
+  if (program.kind !== "found")
+    return reloadFailed(
+      program.kind === "absent"
+        ? "there is no systemctl"
+        : `systemctl is not run: ${program.reason}`,
+      "set nginx.reloadBy to signal",
+    );
+  const args = ["--no-ask-password", "reload", "--", unit];
+  const result = await runProgram({
+    program: program.path,
+    args,
+    timeoutMs,
+    signal,
+  });
+  return readReload(
+    `systemctl reload ${unit}`,
+    result,
+    `systemctl status ${unit}`,
+  );
+}
+
+function reloadFailed(reason: string, remedy: string | null): ReloadResult {
+  return { kind: "failed", reason, remedy };
+}
+
+/**
+ * The logs that the configuration names, and where the running master really writes: its own `-e` or the compiled-in log
+ * before a configuration names another, and its standard error, which Nginx ties to its log.
+ */
+async function markErrorLogs(
+  model: NginxModel,
+  found: Found | null,
+): Promise<ErrorLogMark> {
+  const { installation = null, master = null } = found ?? {};
+  const first =
+    master?.options?.errorLog ?? installation?.defaults.errorLog ?? null;
+  const prefix = master?.prefix ?? installation?.prefix ?? "/";
+  const isFile = first !== null && first !== "stderr";
+  return markLogs([
+    ...model.errorLogs,
+    ...(isFile ? [resolve(prefix, first)] : []),
+    ...(master === null ? [] : standardErrorFile(master.pid)),
+  ]);
+}
+
+function standardErrorFile(pid: number): readonly string[] {
+  try {
+    const path = readlinkSync(`/proc/${String(pid)}/fd/2`);
+    const isFile = isAbsolute(path) && !path.startsWith("/dev/");
+    return isFile ? [path.replace(/ \(deleted\)$/, "")] : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Loopback also where the interfaces may not be listed (a sandbox without netlink). */
+function localAddresses(): readonly string[] {
+  const loopback = ["127.0.0.1", "::1"];
+  try {
+    const interfaces = Object.values(networkInterfaces()).flat();
+    const addresses = interfaces.map((entry) => entry?.address ?? "");
+    return [...new Set([...loopback, ...addresses])].filter(
+      (address) => address !== "",
+    );
+  } catch {
+    return loopback;
+  }
+}
+
+async function answers(
+  point: ProbePoint,
+  connection: ConnectionEnds | null,
+  master: ProcessIdentity,
+): Promise<boolean | null> {
+  if (!isAlive(master)) return null;
+  return isHeldBy({
+    address: point.address,
+    connection,
+    namespaceOf: master.pid,
+    processes: [master.pid, ...childrenOf(master.pid)],
+  });
+}
+
+async function identify(
+  paths: readonly string[],
+): Promise<readonly FileIdentity[]> {
+  const identities = await Promise.all(paths.map(identifyFile));
+  return identities.filter((identity) => identity !== null);
+}

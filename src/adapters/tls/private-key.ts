@@ -13,7 +13,7 @@ import {
   canonicalPem,
   isEncryptedKey,
   keyBlocks,
-  splitPem,
+  splitKeyPem,
   type PemBlock,
 } from "../../core/certificate/pem.ts";
 
@@ -74,7 +74,7 @@ export function readPrivateKey(
 ): KeyReading {
   const bytes = reveal(key);
   if (bytes.every((byte) => byte <= 0x20)) return { kind: "empty" };
-  const { blocks, broken } = splitPem(bytes);
+  const { blocks, broken } = splitKeyPem(bytes);
   const candidates = keyBlocks(blocks);
   for (const block of candidates) {
     const found = decode(block, passwords);

@@ -33,18 +33,39 @@ export interface PemText {
   readonly broken: BrokenPem | null;
 }
 
-/** Splits a file's content; text between the blocks is skipped. Never throws. */
+/** Splits a file's content as far as a reader of certificates gets; text between the blocks is skipped. Never throws. */
 export function splitPem(bytes: Uint8Array): PemText {
+  const blocks: PemBlock[] = [];
+  for (const found of readBlocks(new LineReader(bytes))) {
+    if ("kind" in found) return { blocks, broken: found };
+    blocks.push(found);
+  }
+  return { blocks, broken: null };
+}
+
+/**
+ * Splits a file's content as a reader of private keys does: it goes on after a broken block and after a NUL byte
+ * (pem_read_bio_key in crypto/pem/pem_pkey.c).
+ */
+export function splitKeyPem(bytes: Uint8Array): PemText {
   const lines = new LineReader(bytes);
   const blocks: PemBlock[] = [];
+  let broken: BrokenPem | null = null;
+  while (!lines.ended) {
+    for (const found of readBlocks(lines)) {
+      if ("kind" in found) broken ??= found;
+      else blocks.push(found);
+    }
+  }
+  return { blocks, broken };
+}
+
+function* readBlocks(lines: LineReader): Generator<PemBlock | BrokenPem> {
   for (;;) {
     const label = readLabel(lines);
-    if (label === null) return { blocks, broken: null };
+    if (label === null) return;
     const line = lines.number;
-    const found = readBody(lines, label);
-    if ("kind" in found)
-      return { blocks, broken: { ...found, line } satisfies BrokenPem };
-    blocks.push({ label, ...found, line });
+    yield { label, line, ...readBody(lines, label) };
   }
 }
 
@@ -68,10 +89,19 @@ export function certificateBlocks(
 
 const certificateLabels = new Set(["CERTIFICATE", "X509 CERTIFICATE"]);
 
-/** The blocks that Nginx would try as the private key, in its order; `EC PARAMETERS` and certificates are passed over. */
+/**
+ * The blocks that Nginx would try as the private key, in its order; `EC PARAMETERS` and certificates are passed over.
+ * OpenSSL gives up at a key whose header is not that of an encrypted one.
+ */
 export function keyBlocks(blocks: readonly PemBlock[]): readonly PemBlock[] {
-  return blocks.filter(({ label }) => keyLabels.has(label));
+  const keys = blocks.filter(({ label }) => keyLabels.has(label));
+  const end = keys.findIndex(
+    ({ header }) => header !== "" && !encryptionHeader.test(header),
+  );
+  return end === -1 ? keys : keys.slice(0, end);
 }
+
+const encryptionHeader = /^Proc-Type:[ \t]*4,[ \t]*ENCRYPTED/;
 
 const keyLabels = new Set([
   "PRIVATE KEY",
@@ -85,7 +115,7 @@ const keyLabels = new Set([
 export function isEncryptedKey(block: PemBlock): boolean {
   return (
     block.label === "ENCRYPTED PRIVATE KEY" ||
-    /^Proc-Type:[ \t]*4,[ \t]*ENCRYPTED/.test(block.header)
+    encryptionHeader.test(block.header)
   );
 }
 
@@ -112,6 +142,10 @@ class LineReader {
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
+  }
+
+  get ended(): boolean {
+    return this.#position >= this.#bytes.length;
   }
 
   /** null at the end of the file and, as for OpenSSL, at a line that begins with a NUL byte. */

@@ -72,7 +72,7 @@ function takeOver(
 ): string | null {
   const { key } = given;
   if (!isOptionKey(key))
-    return `${describeOrigin(given.origin)}: there is no option ${key}${suggestion(key)}`;
+    return `${describeOrigin(given.origin)}: ${describeUnknown(key)}`;
   const parsed = parseValue(options[key], given.value, given.base);
   if (parsed.kind === "invalid")
     return `${describeOrigin(given.origin)}: ${key} must be ${parsed.expected}`;
@@ -81,9 +81,12 @@ function takeOver(
   return null;
 }
 
-function suggestion(key: string): string {
+function describeUnknown(key: string): string {
+  if (optionKeys.some((known) => known.startsWith(`${key}.`)))
+    return `${key} must hold options below it`;
   const [first] = nearest(key, optionKeys);
-  return first === undefined ? "" : `, did you mean ${first}?`;
+  const suggestion = first === undefined ? "" : `, did you mean ${first}?`;
+  return `there is no option ${key}${suggestion}`;
 }
 
 export function isOptionKey(key: string): key is OptionKey {

@@ -53,6 +53,8 @@ export interface HostTargetOptions {
   readonly cache?: DefaultsCache;
   /** The value of PATH: where programs are looked for after the places where they usually are. */
   readonly searchPath?: string;
+  /** Where `systemctl` is looked for; by default the system's directories. */
+  readonly systemPath?: string;
   /** Instead of the places where Nginx and its forks usually are. */
   readonly directories?: readonly string[];
 }
@@ -207,10 +209,11 @@ function reasonOf(state: TargetState): string {
 }
 
 async function reload(
-  { settings, limits }: HostTargetOptions,
+  options: HostTargetOptions,
   { state, installation, master }: Found,
   signal: AbortSignal,
 ): Promise<ReloadResult> {
+  const { settings, limits } = options;
   if (installation === null || master === null)
     return reloadFailed(reasonOf(state), null);
   if (!isAlive(master))
@@ -218,7 +221,6 @@ async function reload(
       `the Nginx master with pid ${String(master.pid)} has ended`,
       null,
     );
-  const timeoutMs = limits.reloadCommandMs;
   switch (settings.reloadBy) {
     case "signal":
       return hangUp(master);
@@ -226,11 +228,11 @@ async function reload(
       return reloadByProgram({
         program: installation.binary.path,
         options: optionsFor(installation, master),
-        timeoutMs,
+        timeoutMs: limits.reloadCommandMs,
         signal,
       });
     case "systemctl":
-      return reloadUnit(settings.unit, timeoutMs, signal);
+      return reloadUnit(options, signal);
   }
 }
 
@@ -252,11 +254,11 @@ function hangUp(master: ProcessIdentity): ReloadResult {
 }
 
 async function reloadUnit(
-  unit: string,
-  timeoutMs: number,
+  { settings, limits, systemPath }: HostTargetOptions,
   signal: AbortSignal,
 ): Promise<ReloadResult> {
-  const program = await findProgram("systemctl");
+  const { unit } = settings;
+  const program = await findProgram("systemctl", systemPath);
   if (program.kind !== "found")
     return reloadFailed(
       program.kind === "absent"
@@ -264,11 +266,10 @@ async function reloadUnit(
         : `systemctl is not run: ${program.reason}`,
       "set nginx.reloadBy to signal",
     );
-  const args = ["--no-ask-password", "reload", "--", unit];
   const result = await runProgram({
     program: program.path,
-    args,
-    timeoutMs,
+    args: ["--no-ask-password", "reload", "--", unit],
+    timeoutMs: limits.reloadCommandMs,
     signal,
   });
   return readReload(

@@ -114,7 +114,10 @@ export class LivecertBed implements AsyncDisposable {
     }
   }
 
-  /** One line for `--deploy-hook`, as people would write it: nothing depends on the environment. */
+  /**
+   * One line for `--deploy-hook`, as people would write it: nothing depends on the environment. Certbot looks for the
+   * first word in PATH as it stands, with its quotes if it has any.
+   */
   hookCommand(...args: readonly string[]): string {
     const words = [process.execPath, livecertProgram, "hook"];
     return [...words, ...this.options, ...args].map(quoted).join(" ");
@@ -134,5 +137,5 @@ export interface LivecertBeds {
 
 /** A word for the shell; none of ours holds a quote. */
 function quoted(word: string): string {
-  return `'${word}'`;
+  return /^[\w./=-]+$/.test(word) ? word : `'${word}'`;
 }

@@ -80,9 +80,13 @@ export class PebbleBed implements AsyncDisposable {
     );
   }
 
-  /** What Certbot needs beyond `base` (by default the test's own) to trust Pebble's API. */
+  /** What Certbot needs beyond `base` (by default the test's own): trust in Pebble's API, and a place for the log that an early end leaves. */
   environment(base: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-    return { ...base, REQUESTS_CA_BUNDLE: this.#apiCertificate };
+    return {
+      ...base,
+      REQUESTS_CA_BUNDLE: this.#apiCertificate,
+      TMPDIR: this.directory,
+    };
   }
 
   /** Issues a lineage that is named like the first name. */

@@ -1,0 +1,318 @@
+#!/bin/sh
+# Installs livecert, shows it at work, or removes it.
+#
+#   ./install.sh --demo      issue, serve and renew a certificate on this machine's
+#                            loopback, in a temporary folder; nothing is left behind
+#   sudo ./install.sh        the program, two Certbot hooks, a timer for retries
+#   sudo ./install.sh --uninstall [--purge]
+#
+# A file that somebody edited after its installation is never overwritten and
+# never removed: the new text goes into FILE.new beside it, and the exit code
+# is 3. Which text was installed is known from PREFIX/lib/livecert/manifest:
+# one line `SHA-256  PATH` per file, as sha256sum prints it.
+# DESTDIR is put before every path written, for packagers.
+set -eu
+umask 022
+
+usage() {
+  cat <<'TEXT'
+usage: ./install.sh [--prefix DIR] [--certbot-dir DIR] [--node FILE]
+                    [--no-timer] [--dry-run]
+       ./install.sh --uninstall [--purge] [--prefix DIR] [--dry-run]
+       ./install.sh --demo
+
+  --prefix DIR       the program goes to DIR/lib/livecert and DIR/bin
+                     (default /usr/local)
+  --certbot-dir DIR  Certbot's directory (default /etc/letsencrypt); only
+                     renewal-hooks/deploy and renewal-hooks/post are written
+  --node FILE        the Node.js program to run livecert with (default: the
+                     one in PATH)
+  --no-timer         no timer that takes up again what has failed
+  --dry-run          only say what would be done
+  --uninstall        remove what was installed; state is kept
+  --purge            with --uninstall: remove the state as well
+  --demo             issue, serve and renew a certificate on loopback
+
+exit codes: 0 done; 1 failed; 2 wrong usage; 3 done, but a file that was
+edited since its installation was left as it is
+TEXT
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=demo/setup.sh
+. "$here/demo/setup.sh"
+
+prefix=/usr/local
+certbot_dir=/etc/letsencrypt
+node=
+action=install
+timer=yes
+dry_run=no
+purge=no
+root=${DESTDIR:-}
+
+wrong_usage() {
+  printf 'install.sh: error: %s\n' "$1" >&2
+  usage >&2
+  exit 2
+}
+
+while [ $# -gt 0 ]; do
+  case $1 in
+  --prefix | --certbot-dir | --node)
+    [ $# -ge 2 ] || wrong_usage "$1 needs a value"
+    case $1 in
+    --prefix) prefix=${2%/} ;;
+    --certbot-dir) certbot_dir=${2%/} ;;
+    --node) node=$2 ;;
+    esac
+    shift
+    ;;
+  --no-timer) timer=no ;;
+  --dry-run) dry_run=yes ;;
+  --uninstall) action=uninstall ;;
+  --purge) purge=yes ;;
+  --demo) action=demo ;;
+  -h | --help)
+    usage
+    exit 0
+    ;;
+  *) wrong_usage "unknown option $1" ;;
+  esac
+  shift
+done
+[ "$purge" = no ] || [ "$action" = uninstall ] ||
+  wrong_usage "--purge goes with --uninstall"
+
+[ "$action" != demo ] || exec sh "$here/demo/demo.sh"
+
+library=$prefix/lib/livecert
+program=$library/livecert.js
+launcher=$prefix/bin/livecert
+manifest=$root$library/manifest
+units=/etc/systemd/system
+crontabs=/etc/cron.d
+edited=no
+
+# Paths are written into scripts, units and a crontab, each with its own quotes.
+check_path() {
+  case $1 in
+  /*) ;;
+  *) fail "$1 is not an absolute path" ;;
+  esac
+  case $1 in
+  *[!A-Za-z0-9/._+@:,=\ -]*)
+    fail "$1: only letters, digits, blanks and / . _ + - @ : , = can be used here"
+    ;;
+  esac
+}
+
+# check_writable DIR: the nearest directory that exists must be ours to write.
+check_writable() {
+  directory=$1
+  while [ ! -d "$directory" ]; do directory=$(dirname "$directory"); done
+  [ -w "$directory" ] ||
+    fail "$directory cannot be written" "run it as root: sudo $0"
+}
+
+check_node() {
+  [ -n "$node" ] || node=$(command -v node) ||
+    fail "there is no Node.js in PATH; livecert needs 20.19 or newer" \
+      "apt-get install nodejs, or name yours: $0 --node FILE"
+  check_path "$node"
+  "$node" -e '
+    const [major, minor] = process.versions.node.split(".").map(Number);
+    process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1);
+  ' || fail "$node is $("$node" --version 2>&1); livecert needs 20.19 or newer" \
+    "install a newer one and name it: $0 --node FILE"
+}
+
+digest() {
+  sha256sum <"$1" | cut -d ' ' -f 1
+}
+
+# Whether the file has a text that was installed.
+is_ours() {
+  [ -f "$root$1" ] && [ -f "$manifest" ] &&
+    grep -qxF "$(digest "$root$1")  $1" "$manifest"
+}
+
+# report WHAT FILE
+report() {
+  [ "$dry_run" = no ] || printf 'would be '
+  printf '%s: %s\n' "$1" "$root$2"
+}
+
+# fill TEMPLATE [MODE]: its text, with the paths in place of the @NAMES@, is
+# what place writes next.
+fill() {
+  sed -e "s|@NODE@|$node|g" -e "s|@LIVECERT@|$program|g" \
+    -e "s|@LAUNCHER@|$launcher|g" -e "s|@MODE@|${2:-}|g" "$1" >"$text"
+}
+
+# place FILE MODE
+place() {
+  if [ -e "$root$1" ] && cmp -s "$text" "$root$1"; then
+    report unchanged "$1"
+  elif [ ! -e "$root$1" ]; then
+    report installed "$1"
+    write "$1" "$2"
+  elif is_ours "$1"; then
+    report upgraded "$1"
+    write "$1" "$2"
+  else
+    edited=yes
+    report "kept as edited, the new text is in $(basename "$1").new" "$1"
+    # Not executable: Certbot would run it.
+    write "$1.new" 0644
+    return
+  fi
+  record "$1"
+  discard "$1.new"
+}
+
+# A rename within the directory. Certbot passes over names that end in ~.
+write() {
+  [ "$dry_run" = no ] || return 0
+  # First, so that the file counts as ours also where we are cut short.
+  mkdir -p "$root$library"
+  printf '%s  %s\n' "$(digest "$text")" "$1" >>"$manifest"
+  record "$1"
+  temporary=$root$(dirname "$1")/.livecert-install~
+  mkdir -p "$root$(dirname "$1")"
+  cp "$text" "$temporary"
+  chmod "$2" "$temporary"
+  mv -f "$temporary" "$root$1"
+}
+
+record() {
+  printf '%s  %s\n' "$(digest "$text")" "$1" >>"$work/manifest"
+}
+
+# A file of ours that is no longer wanted.
+discard() {
+  is_ours "$1" || return 0
+  report removed "$1"
+  [ "$dry_run" = yes ] || rm -f "$root$1"
+}
+
+# The lines of this run, and the older ones on files that it did not write: what
+# was edited, and what other options put there.
+save_manifest() {
+  [ "$dry_run" = no ] || return 0
+  mkdir -p "$root$library"
+  : >>"$manifest"
+  awk '{ path = substr($0, 67) }
+    NR == FNR { new[path] = 1; print; next }
+    !(path in new)' "$work/manifest" "$manifest" | sort -u >"$manifest.new"
+  mv -f "$manifest.new" "$manifest"
+}
+
+# Only the systemd that runs this very machine is told.
+tell_systemd() {
+  if [ "$dry_run" = no ] && [ -z "$root" ] && [ -d /run/systemd/system ]; then
+    systemctl "$@"
+  fi
+}
+
+place_program() {
+  if [ "$dry_run" = no ]; then
+    (cd "$here" && need_build)
+  elif [ ! -f "$here/dist/livecert.js" ]; then
+    report built "$program"
+    return
+  fi
+  # Node.js would otherwise guess what kind of module it is.
+  printf '{ "type": "module" }\n' >"$text"
+  place "$library/package.json" 0644
+  cp "$here/dist/livecert.js" "$text"
+  place "$program" 0644
+  printf "#!/bin/sh\nexec '%s' '%s' \"\$@\"\n" "$node" "$program" >"$text"
+  place "$launcher" 0755
+}
+
+place_hooks() {
+  fill "$here/hooks/livecert" --defer
+  place "$certbot_dir/renewal-hooks/deploy/livecert" 0755
+  fill "$here/hooks/livecert" --flush
+  place "$certbot_dir/renewal-hooks/post/livecert" 0755
+}
+
+place_timer() {
+  if [ -d "$root/run/systemd/system" ]; then
+    for unit in livecert-retry.service livecert-retry.timer; do
+      fill "$here/systemd/$unit"
+      place "$units/$unit" 0644
+    done
+    tell_systemd daemon-reload
+    tell_systemd enable --quiet --now livecert-retry.timer
+  else
+    fill "$here/systemd/livecert-retry.cron"
+    place "$crontabs/livecert-retry" 0644
+  fi
+}
+
+install() {
+  check_path "$prefix"
+  check_path "$certbot_dir"
+  check_node
+  if [ "$dry_run" = no ]; then
+    check_writable "$root$prefix"
+    check_writable "$root$certbot_dir"
+    [ "$timer" = no ] || check_writable "$root/etc"
+  fi
+  place_program
+  place_hooks
+  [ "$timer" = no ] || place_timer
+  save_manifest
+  [ "$dry_run" = yes ] || printf 'next: %s doctor\n' "$launcher"
+}
+
+uninstall() {
+  if [ -f "$manifest" ]; then
+    tell_systemd disable --quiet --now livecert-retry.timer || :
+    cut -c 67- "$manifest" | sort -u >"$work/paths"
+    while IFS= read -r path; do
+      if is_ours "$path"; then
+        discard "$path"
+      elif [ -e "$root$path" ]; then
+        edited=yes
+        report "kept as edited" "$path"
+      fi
+    done <"$work/paths"
+    tell_systemd daemon-reload
+    if [ "$dry_run" = no ]; then
+      rm -f "$manifest"
+      rmdir "$root$library" 2>/dev/null || :
+    fi
+  else
+    printf 'nothing is installed below %s\n' "$root$prefix"
+  fi
+  remove_state
+}
+
+remove_state() {
+  for directory in /var/lib/livecert /run/livecert; do
+    [ -d "$root$directory" ] || continue
+    if [ "$purge" = no ]; then
+      printf 'kept: %s (--purge removes it)\n' "$root$directory"
+    else
+      report removed "$directory"
+      [ "$dry_run" = yes ] || rm -rf "$root$directory"
+    fi
+  done
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+text=$work/text
+: >"$work/manifest"
+
+case $action in
+install) install ;;
+uninstall) uninstall ;;
+esac
+[ "$edited" = no ] || exit 3

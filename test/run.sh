@@ -1,0 +1,33 @@
+#!/bin/sh
+# What `npm test` runs: sets up what is missing, builds, checks, tests.
+# Arguments go to vitest. The results are also written as JSON to
+# $LIVECERT_TEST_REPORT (default: dist/test-report.json).
+set -eu
+
+cd "$(dirname "$0")/.."
+. demo/setup.sh
+
+need_packages \
+  nginx:nginx \
+  /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream \
+  certbot:certbot \
+  pebble:pebble \
+  openssl:openssl \
+  faketime:faketime \
+  strace:strace \
+  shellcheck:shellcheck \
+  flock:util-linux \
+  setpriv:util-linux \
+  unshare:util-linux \
+  logger:bsdutils \
+  ip:iproute2
+need_modules
+
+npm run --silent build -- --log-level=warning
+npm run --silent typecheck
+npm run --silent lint
+shellcheck install.sh demo/*.sh hooks/* test/run.sh .ci/run
+
+exec node_modules/.bin/vitest run \
+  --reporter=default --reporter=json \
+  --outputFile.json="${LIVECERT_TEST_REPORT:-dist/test-report.json}" "$@"

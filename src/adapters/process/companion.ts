@@ -1,0 +1,73 @@
+/**
+ * A child that lives as long as we do: it gets end-of-file on its standard input when we die, however we die, and is
+ * expected to end then. It has a process group of its own, so that a terminal's Ctrl-C does not reach it before us.
+ */
+import { execa } from "execa";
+import { cleanEnvironment } from "./environment.ts";
+
+export interface Companion {
+  readonly pid: number | null;
+  /** Written to its standard input; a child that has ended already does not matter. */
+  write(text: string): void;
+  /** The first piece of output; null when it ended without any. */
+  readonly firstOutput: Promise<string | null>;
+  /** Settles with why, once it has ended; never rejects. */
+  readonly ended: Promise<string>;
+  /** Ends it with its whole group; for a child that waits or that does not obey end-of-file. */
+  terminate(): Promise<void>;
+  /** Gives it its end-of-file and waits until it has ended. */
+  finish(): Promise<void>;
+}
+
+/** @param program absolute and checked by the caller, as for runProgram. */
+export function startCompanion(
+  program: string,
+  args: readonly string[],
+): Companion {
+  const child = execa(program, args, {
+    env: cleanEnvironment(),
+    extendEnv: false,
+    cwd: "/",
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+    buffer: { stdout: false, stderr: true },
+    maxBuffer: 4_096,
+    reject: false,
+    detached: true,
+    cleanup: false,
+  });
+  // It may end before it has read everything; its end tells that already.
+  child.stdin.on("error", () => undefined);
+  const ended = child.then((result) =>
+    result.stderr === "" ? (result.originalMessage ?? "") : result.stderr,
+  );
+  const firstOutput = new Promise<string | null>((resolve) => {
+    child.stdout.once("data", (chunk: Buffer) => resolve(chunk.toString()));
+    void ended.then(() => resolve(null));
+  });
+  return {
+    pid: child.pid ?? null,
+    write: (text) => void child.stdin.write(text),
+    firstOutput,
+    ended,
+    async terminate() {
+      endGroup(child.pid);
+      await ended;
+    },
+    async finish() {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+/** KILL: it holds nothing that it would have to put in order. */
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended already.
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * How livecert writes files: a reader, and whoever comes after a crash or a power loss, finds the old content or the new
+ * one. A temporary file in the same directory is written, synced and renamed over the old one, then the directory synced.
+ * Files are 0600 and directories 0700 whatever the umask.
+ */
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import {
+  chmod,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  type FileHandle,
+} from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+
+const privateFile = 0o600;
+const privateDirectory = 0o700;
+const createNew =
+  constants.O_WRONLY |
+  constants.O_CREAT |
+  constants.O_EXCL |
+  constants.O_NOFOLLOW;
+/** No write takes that long, so a temporary file this old has nobody who will rename it. */
+const abandonedAfterMs = 3_600_000;
+
+/** Creates the directory and those above it that are missing. Throws what the system throws. */
+export async function makeDirectory(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: privateDirectory });
+  if (first === undefined) return;
+  for (let made = path; ; made = dirname(made)) {
+    await chmod(made, privateDirectory);
+    if (made === first) return;
+  }
+}
+
+/** Throws what the system throws; the temporary file is gone then, and the old content untouched. */
+export async function writeAtomically(
+  path: string,
+  text: string,
+): Promise<void> {
+  try {
+    await writeOnce(path, text);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    // A sweeper in another pid namespace may have taken the temporary file for a leftover.
+    await writeOnce(path, text);
+  }
+}
+
+async function writeOnce(path: string, text: string): Promise<void> {
+  const temporary = temporaryName(path);
+  try {
+    await writeNew(temporary, text);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+async function writeNew(path: string, text: string): Promise<void> {
+  const file = await open(path, createNew, privateFile);
+  try {
+    await file.chmod(privateFile);
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes names that were created, renamed or removed in a directory outlive a power loss. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Opens for one appending write; created 0600. Reading is allowed, so that the last byte can be looked at. */
+export async function openForAppend(path: string): Promise<FileHandle> {
+  const flags =
+    constants.O_RDWR |
+    constants.O_APPEND |
+    constants.O_CREAT |
+    constants.O_NOFOLLOW;
+  return open(path, flags, privateFile);
+}
+
+function temporaryName(path: string): string {
+  const unique = randomBytes(6).toString("hex");
+  const name = `.${basename(path)}.${String(process.pid)}.${unique}.tmp`;
+  return join(dirname(path), name);
+}
+
+/** Removes what killed writers left behind; whatever cannot be removed stays. */
+export async function sweepLeftovers(
+  directory: string,
+  now: Date,
+): Promise<void> {
+  for (const name of await listNames(directory)) {
+    const pid = /^\..*\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
+    if (pid === undefined) continue;
+    const path = join(directory, name);
+    if (!isRunning(Number(pid)) || (await isAbandoned(path, now)))
+      await rm(path, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Names in a directory, sorted; none where it does not exist. */
+export async function listNames(directory: string): Promise<readonly string[]> {
+  try {
+    return (await readdir(directory)).sort();
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== "ESRCH";
+  }
+}
+
+async function isAbandoned(path: string, now: Date): Promise<boolean> {
+  const stats = await lstat(path).catch(() => null);
+  return (
+    stats !== null && now.getTime() - stats.mtime.getTime() > abandonedAfterMs
+  );
+}
+
+/** The system's name for what went wrong (`ENOENT`), or null. */
+export function codeOf(error: unknown): string | null {
+  return (error as NodeJS.ErrnoException).code ?? null;
+}

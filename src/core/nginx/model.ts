@@ -40,8 +40,9 @@ export interface ServerBlock {
   readonly context: NginxContext;
   readonly file: string;
   readonly line: number;
-  /** As written; regular expressions keep their `~`. */
+  /** As written; regular expressions keep their `~`. In mail the one name of the greeting, which selects nothing. */
   readonly serverNames: readonly string[];
+  /** Of TCP, unix sockets and QUIC. `ssl`, `proxyProtocol` and `dualStack` are the address's, whichever block says so. */
   readonly listeners: readonly Listener[];
   /** The effective pairs, inherited ones included; empty without any. */
   readonly pairs: readonly CertificatePair[];
@@ -72,17 +73,23 @@ export interface CertificateReference {
 export interface NginxModel {
   /** Every file of the dump in its order; the first is the main configuration file. */
   readonly files: readonly string[];
+  /** What `$hostname` means in a `server_name`. */
+  readonly hostname: string;
+  /** In the order of the configuration: what Nginx takes for the first server of an address. */
   readonly servers: readonly ServerBlock[];
   readonly references: readonly CertificateReference[];
   /** `pid` as resolved against the prefix, null when not given. */
   readonly pidFile: string | null;
   /** Files of the main context's `error_log` directives, resolved; none for stderr, syslog and memory. */
   readonly errorLogs: readonly string[];
-  /** Number of distinct certificate files that a reload loads: the measure of how long it may take. */
+  /**
+   * How many pairs a reload loads: one for each server block and pair, since Nginx before 1.27.2 reads a file anew for
+   * every block. The measure of how long it may take.
+   */
   readonly certificateCount: number;
-  /** `ssl_object_cache_inheritable off` was given (Nginx ≥ 1.27.4 has it on). */
+  /** False where `ssl_object_cache_inheritable off` was given (Nginx ≥ 1.27.4 has it on). */
   readonly objectCacheInheritable: boolean;
-  /** `master_process off` was given: there are no workers. */
+  /** False where `master_process off` was given: there are no workers. */
   readonly masterProcess: boolean;
   /** What the parser did not understand, with file and line; it never throws. */
   readonly problems: readonly {

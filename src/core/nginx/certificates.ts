@@ -1,0 +1,106 @@
+import { named } from "./directives.ts";
+import type { CertificatePair, NginxContext } from "./model.ts";
+import type { Directive } from "./parser.ts";
+import { resolvePath } from "./paths.ts";
+
+/** Where words become paths and variables: the main configuration file's directory, and the context. */
+export interface Reading {
+  readonly context: NginxContext;
+  readonly directory: string;
+}
+
+/** A value that names a file, or stands for one. */
+export interface FileName {
+  /** Absolute, or as written when `dynamic` or `inline`. */
+  readonly path: string;
+  readonly dynamic: boolean;
+  readonly inline: boolean;
+}
+
+export function readFileName(
+  written: string,
+  { context, directory }: Reading,
+): FileName {
+  // Mail knows no variables: a dollar sign is a part of the name there.
+  const dynamic = context !== "mail" && written.includes("$");
+  const inline = /^(?:data|engine|store):/.test(written);
+  const path = dynamic || inline ? written : resolvePath(directory, written);
+  return { path, dynamic, inline };
+}
+
+/** A block's own directives, then those of the blocks around it. */
+export type Levels = readonly (readonly Directive[])[];
+
+/** The directives of that name at the innermost level that has any: each kind is inherited by itself, and as a whole. */
+export function effective(levels: Levels, name: string): readonly Directive[] {
+  for (const level of levels) {
+    const found = named(level, name);
+    if (found.length > 0) {
+      return found;
+    }
+  }
+  return [];
+}
+
+/**
+ * The n-th certificate with the n-th key, each list inherited by itself (`ngx_http_ssl_merge_srv_conf`). One variable
+ * makes Nginx load all pairs of the block at the handshake (`ngx_http_ssl_compile_certificates`).
+ */
+export function effectivePairs(
+  levels: Levels,
+  reading: Reading,
+): readonly CertificatePair[] {
+  const keys = withOneArgument(effective(levels, "ssl_certificate_key"));
+  const certificates = withOneArgument(effective(levels, "ssl_certificate"));
+  const passwordFile = effective(levels, "ssl_password_file")[0]?.args[0];
+  const pairs = certificates.map(({ args, file, line }, index) =>
+    readPair(
+      {
+        certificate: args[0] ?? "",
+        key: keys[index]?.args[0] ?? null,
+        passwordFile: passwordFile ?? null,
+        file,
+        line,
+      },
+      reading,
+    ),
+  );
+  const dynamic = pairs.some((pair) => pair.dynamic);
+  return dynamic ? pairs.map((pair) => ({ ...pair, dynamic })) : pairs;
+}
+
+/** Nginx refuses any other number; such a line may hold spilled text. */
+function withOneArgument(
+  directives: readonly Directive[],
+): readonly Directive[] {
+  return directives.filter(({ args }) => args.length === 1);
+}
+
+function readPair(
+  {
+    certificate,
+    key,
+    passwordFile,
+    file,
+    line,
+  }: Pick<
+    CertificatePair,
+    "certificate" | "key" | "passwordFile" | "file" | "line"
+  >,
+  reading: Reading,
+): CertificatePair {
+  const certificateName = readFileName(certificate, reading);
+  const keyName = key === null ? null : readFileName(key, reading);
+  return {
+    certificate: certificateName.path,
+    key: keyName?.path ?? null,
+    passwordFile:
+      passwordFile === null
+        ? null
+        : resolvePath(reading.directory, passwordFile),
+    file,
+    line,
+    dynamic: certificateName.dynamic || keyName?.dynamic === true,
+    inline: certificateName.inline || keyName?.inline === true,
+  };
+}

@@ -1,0 +1,226 @@
+import { endOfLuaBlock } from "./lua.ts";
+
+/**
+ * Splits configuration text into tokens exactly as Nginx does (`ngx_conf_read_token`, nginx 1.22.1
+ * src/core/ngx_conf_file.c): quotes and `#` count only where a token starts, a backslash protects the next character,
+ * `${` opens no block, `}` does not end a word. It goes on after what Nginx would refuse, and says so; it never throws.
+ */
+export interface Token {
+  readonly kind: "word" | "end" | "open" | "close" | "comment";
+  /** A word without its quotes and with its escapes translated, a comment with its `#`; otherwise empty. */
+  readonly text: string;
+  /** Of its first character; the first line of the text is 1. */
+  readonly line: number;
+  /** Of its first character in the text, quote included. */
+  readonly offset: number;
+}
+
+export interface Lexed {
+  readonly tokens: readonly Token[];
+  /** Where Nginx would have stopped. */
+  readonly problems: readonly {
+    readonly line: number;
+    readonly message: string;
+  }[];
+}
+
+interface Cursor {
+  readonly text: string;
+  position: number;
+  line: number;
+}
+
+const tab = 9;
+const lineFeed = 10;
+const carriageReturn = 13;
+const space = 32;
+const doubleQuote = 34;
+const sharp = 35;
+const dollar = 36;
+const singleQuote = 39;
+const closingParenthesis = 41;
+const semicolon = 59;
+const backslash = 92;
+const openingBrace = 123;
+const closingBrace = 125;
+
+const kindOf: Readonly<Record<number, "end" | "open" | "close">> = {
+  [semicolon]: "end",
+  [openingBrace]: "open",
+  [closingBrace]: "close",
+};
+
+export function lex(text: string): Lexed {
+  const cursor: Cursor = { text, position: 0, line: 1 };
+  const tokens: Token[] = [];
+  const problems: { line: number; message: string }[] = [];
+  let directive: string | null = null;
+
+  skipBlanks(cursor);
+  while (cursor.position < text.length) {
+    const { token, problem } = readToken(cursor);
+    tokens.push(token);
+    if (problem !== null) {
+      problems.push({ line: token.line, message: problem });
+    }
+    if (token.kind === "word") {
+      directive ??= token.text;
+    } else if (token.kind !== "comment") {
+      if (token.kind === "open" && isLuaBlock(directive)) {
+        skipTo(cursor, endOfLuaBlock(text, cursor.position));
+      }
+      directive = null;
+    }
+    skipBlanks(cursor);
+  }
+  return { tokens, problems };
+}
+
+function isLuaBlock(directive: string | null): boolean {
+  return directive?.endsWith("_by_lua_block") === true;
+}
+
+interface Reading {
+  readonly token: Token;
+  readonly problem: string | null;
+}
+
+function readToken(cursor: Cursor): Reading {
+  const { position: offset, line } = cursor;
+  const code = cursor.text.charCodeAt(offset);
+  if (code === sharp) {
+    const text = readComment(cursor);
+    return { token: { kind: "comment", text, line, offset }, problem: null };
+  }
+  const kind = kindOf[code];
+  if (kind !== undefined) {
+    cursor.position += 1;
+    return { token: { kind, text: "", line, offset }, problem: null };
+  }
+  const { raw, problem } = readWord(cursor);
+  return {
+    token: { kind: "word", text: unescape(raw), line, offset },
+    problem,
+  };
+}
+
+function isBlank(code: number): boolean {
+  return (
+    code === space ||
+    code === lineFeed ||
+    code === tab ||
+    code === carriageReturn
+  );
+}
+
+function skipBlanks(cursor: Cursor): void {
+  const { text } = cursor;
+  while (cursor.position < text.length) {
+    const code = text.charCodeAt(cursor.position);
+    if (!isBlank(code)) {
+      return;
+    }
+    if (code === lineFeed) {
+      cursor.line += 1;
+    }
+    cursor.position += 1;
+  }
+}
+
+/** Moves on and counts the lines passed. */
+function skipTo(cursor: Cursor, position: number): void {
+  const { text } = cursor;
+  let lineEnd = text.indexOf("\n", cursor.position);
+  while (lineEnd !== -1 && lineEnd < position) {
+    cursor.line += 1;
+    lineEnd = text.indexOf("\n", lineEnd + 1);
+  }
+  cursor.position = position;
+}
+
+function readComment(cursor: Cursor): string {
+  const start = cursor.position;
+  const lineEnd = cursor.text.indexOf("\n", start);
+  cursor.position = lineEnd === -1 ? cursor.text.length : lineEnd;
+  return cursor.text.slice(start, cursor.position);
+}
+
+interface Word {
+  readonly raw: string;
+  readonly problem: string | null;
+}
+
+function readWord(cursor: Cursor): Word {
+  const code = cursor.text.charCodeAt(cursor.position);
+  return code === doubleQuote || code === singleQuote
+    ? readQuoted(cursor, code)
+    : { raw: readPlain(cursor), problem: null };
+}
+
+function readQuoted(cursor: Cursor, quote: number): Word {
+  const { text } = cursor;
+  const start = cursor.position + 1;
+  let end = start;
+  while (end < text.length && text.charCodeAt(end) !== quote) {
+    end += text.charCodeAt(end) === backslash ? 2 : 1;
+  }
+  if (end >= text.length) {
+    skipTo(cursor, text.length);
+    return { raw: text.slice(start), problem: "a quote is never closed" };
+  }
+  skipTo(cursor, end + 1);
+  return {
+    raw: text.slice(start, end),
+    problem: mayFollowQuote(text.charCodeAt(end + 1))
+      ? null
+      : "a closing quote is followed by something else than a space or the directive's end",
+  };
+}
+
+/** `NaN` is the end of the text. */
+function mayFollowQuote(code: number): boolean {
+  return (
+    isBlank(code) ||
+    code === semicolon ||
+    code === openingBrace ||
+    code === closingParenthesis ||
+    Number.isNaN(code)
+  );
+}
+
+function readPlain(cursor: Cursor): string {
+  const { text } = cursor;
+  const start = cursor.position;
+  let end = start;
+  let afterDollar = false;
+  while (end < text.length) {
+    const code = text.charCodeAt(end);
+    if (code === openingBrace && afterDollar) {
+      end += 1;
+      continue;
+    }
+    if (isBlank(code) || code === semicolon || code === openingBrace) {
+      break;
+    }
+    afterDollar = code === dollar;
+    end += code === backslash ? 2 : 1;
+  }
+  skipTo(cursor, Math.min(end, text.length));
+  return text.slice(start, cursor.position);
+}
+
+const translated: Readonly<Record<string, string>> = {
+  t: "\t",
+  r: "\r",
+  n: "\n",
+};
+
+/** Any other escape keeps its backslash. */
+function unescape(raw: string): string {
+  return raw.includes("\\")
+    ? raw.replace(
+        /\\(["'\\trn])/g,
+        (_, letter: string) => translated[letter] ?? letter,
+      )
+    : raw;
+}

@@ -1,0 +1,57 @@
+import type {
+  CertificatePair,
+  CertificateSource,
+  NginxModel,
+  ServerBlock,
+} from "./model.ts";
+
+/**
+ * Each distinct pair that Nginx loads to serve with, in the order of the configuration; those named by variables are
+ * marked. Left out is a certificate that is no file; a key that is none (`engine:`, `store:`, `data:`) is null.
+ */
+export function certificateSources(
+  model: NginxModel,
+): readonly CertificateSource[] {
+  const users = new Map<
+    string,
+    { pair: CertificatePair; servers: Set<string> }
+  >();
+  for (const server of model.servers) {
+    for (const pair of filePairs(server)) {
+      const id = sourceId(pair);
+      const user = users.get(id) ?? { pair, servers: new Set() };
+      user.servers.add(server.id);
+      users.set(id, user);
+    }
+  }
+  return Array.from(users, ([id, { pair, servers }]) => ({
+    id,
+    certificate: pair.certificate,
+    key: pair.key,
+    passwordFile: pair.passwordFile,
+    dynamic: pair.dynamic,
+    servers: [...servers],
+    file: pair.file,
+    line: pair.line,
+  }));
+}
+
+/** The block's pairs whose certificate is a file, keys that are none as null. */
+export function filePairs({ pairs }: ServerBlock): readonly CertificatePair[] {
+  return pairs
+    .filter(({ certificate }) => !isInline(certificate))
+    .map((pair) =>
+      pair.key !== null && isInline(pair.key) ? { ...pair, key: null } : pair,
+    );
+}
+
+export function sourceId({
+  certificate,
+  key,
+}: Pick<CertificatePair, "certificate" | "key">): string {
+  return key === null ? certificate : `${certificate} ${key}`;
+}
+
+function isInline(name: string): boolean {
+  return /^(?:data|engine|store):/.test(name);
+}

@@ -13,11 +13,6 @@ export const livecertProgram = resolve(
   "../../dist/livecert.js",
 );
 
-export interface LivecertRunOptions extends RunOptions {
-  /** Words to put before node: `["faketime", "2027-01-01"]`, `["strace", "-f", …]`. */
-  readonly through?: readonly string[];
-}
-
 /**
  * The built program as an administrator runs it, with a state and a run
  * directory of its own and every option pointing to the beds of the test.
@@ -82,29 +77,19 @@ export class LivecertBed implements AsyncDisposable {
   }
 
   /** `livecert ARGS…` to its end. */
-  run(
-    args: readonly string[],
-    options: LivecertRunOptions = {},
-  ): Promise<RunResult> {
+  run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
     const [command = "", ...rest] = args;
-    const [program = process.execPath, ...words] = [
-      ...(options.through ?? []),
+    return run(
       process.execPath,
-      livecertProgram,
-      command,
-      ...this.options,
-      ...rest,
-    ];
-    return run(program, words, {
-      ...options,
-      environment: this.environment(options.environment),
-    });
+      [livecertProgram, command, ...this.options, ...rest],
+      { ...options, environment: this.environment(options.environment) },
+    );
   }
 
   /** `livecert ARGS… --json`: the document that it printed. Throws where it printed none. */
   async document(
     args: readonly string[],
-    options: LivecertRunOptions = {},
+    options: RunOptions = {},
   ): Promise<RunDocument> {
     const { stdout, stderr } = await this.run([...args, "--json"], options);
     try {

@@ -55,6 +55,11 @@ export function serverBlock(server: ServerBlockText): string {
   ].join("\n");
 }
 
+export interface NginxOptions {
+  /** Words before the program, e.g. those of a SyslogBed. */
+  readonly through?: readonly string[];
+}
+
 export interface NginxConfiguration {
   /** Content of the http block. */
   readonly http?: string;
@@ -77,10 +82,16 @@ export class NginxBed implements AsyncDisposable {
   readonly configuration: string;
   readonly pidFile: string;
   readonly errorLogFile: string;
+  readonly #through: readonly string[];
   readonly #cleanup: Cleanup;
 
-  private constructor(prefix: string, cleanup: Cleanup) {
+  private constructor(
+    prefix: string,
+    through: readonly string[],
+    cleanup: Cleanup,
+  ) {
     this.prefix = prefix;
+    this.#through = through;
     this.configuration = join(prefix, "nginx.conf");
     this.pidFile = join(prefix, "nginx.pid");
     this.errorLogFile = join(prefix, "error.log");
@@ -88,10 +99,10 @@ export class NginxBed implements AsyncDisposable {
   }
 
   /** A bed that is not started and has an empty configuration. */
-  static async create(): Promise<NginxBed> {
+  static async create(options: NginxOptions = {}): Promise<NginxBed> {
     const cleanup = new Cleanup();
-    const directory = cleanup.use(await temporaryDirectory());
-    const bed = new NginxBed(directory.path, cleanup);
+    const { path } = cleanup.use(await temporaryDirectory());
+    const bed = new NginxBed(path, options.through ?? [], cleanup);
     await mkdir(join(bed.prefix, "tmp"));
     await bed.configure({});
     cleanup.defer(() => bed.stop("SIGTERM"));
@@ -99,8 +110,11 @@ export class NginxBed implements AsyncDisposable {
   }
 
   /** Created, configured and started. */
-  static async start(configuration: NginxConfiguration): Promise<NginxBed> {
-    const bed = await NginxBed.create();
+  static async start(
+    configuration: NginxConfiguration,
+    options: NginxOptions = {},
+  ): Promise<NginxBed> {
+    const bed = await NginxBed.create(options);
     try {
       await bed.configure(configuration);
       await bed.start();
@@ -129,18 +143,16 @@ export class NginxBed implements AsyncDisposable {
   /** Starts the master as a child that ends with us, and waits until its workers accept. */
   async start(): Promise<number> {
     const stderr = await open(join(this.prefix, "stderr.log"), "a");
-    const child = spawn(
-      "setpriv",
-      [
-        "--pdeathsig",
-        "TERM",
-        this.program,
-        ...this.arguments,
-        "-g",
-        "daemon off;",
-      ],
-      { stdio: ["ignore", stderr.fd, stderr.fd], detached: true, cwd: "/" },
-    );
+    const [program = "setpriv", ...words] = [
+      ...this.#through,
+      ...["setpriv", "--pdeathsig", "TERM"],
+      ...[this.program, ...this.arguments, "-g", "daemon off;"],
+    ];
+    const child = spawn(program, words, {
+      stdio: ["ignore", stderr.fd, stderr.fd],
+      detached: true,
+      cwd: "/",
+    });
     await once(child, "spawn");
     await stderr.close();
     child.unref();

@@ -10,6 +10,8 @@ export interface RunResult {
 }
 
 export interface RunOptions {
+  /** Words before the program: `["faketime", "2027-01-01"]`, `["strace", "-f", …]`, a SyslogBed's. */
+  readonly through?: readonly string[];
   /** The whole environment; by default the test's own. */
   readonly environment?: NodeJS.ProcessEnv;
   readonly cwd?: string;
@@ -27,7 +29,12 @@ export function run(
 ): Promise<RunResult> {
   const limitMs = options.limitMs ?? 100_000;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
+    const [first = program, ...words] = [
+      ...(options.through ?? []),
+      program,
+      ...args,
+    ];
+    const child = spawn(first, words, {
       cwd: options.cwd,
       env: options.environment ?? process.env,
       detached: true,

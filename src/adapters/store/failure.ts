@@ -1,12 +1,8 @@
 import { LivecertError } from "../../errors.ts";
 import { codeOf } from "./files.ts";
 
-/** What became of a write. The run goes on without its record; the warning is for its report. */
-export type Written =
-  | { readonly kind: "written" }
-  | { readonly kind: "not-written"; readonly warning: string };
-
-export const written: Written = { kind: "written" };
+/** Why a write failed, for the run's report; null when it was made. The run goes on without its record. */
+export type WriteWarning = string | null;
 
 /** What is wrong with the disk, not with how livecert was called. */
 const diskFailures: Readonly<Record<string, string>> = {
@@ -27,17 +23,14 @@ const diskFailures: Readonly<Record<string, string>> = {
 export async function attemptWrite(
   path: string,
   write: () => Promise<void>,
-): Promise<Written> {
+): Promise<WriteWarning> {
   try {
     await write();
-    return written;
+    return null;
   } catch (error) {
     const reason = diskFailures[codeOf(error) ?? ""];
     if (reason === undefined) throw unwritable(path, error);
-    return {
-      kind: "not-written",
-      warning: `cannot write ${path}: ${reason}`,
-    };
+    return `cannot write ${path}: ${reason}`;
   }
 }
 

@@ -5,15 +5,14 @@
 import { link, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { QueueEntry } from "../../core/decision/record.ts";
-import { attemptWrite, type Written } from "./failure.ts";
+import { attemptWrite, type WriteWarning } from "./failure.ts";
 import { codeOf, listNames, syncDirectory } from "./files.ts";
 import type { Place } from "./place.ts";
 import { fileName, listRecords, readRecord, writeRecord } from "./records.ts";
 import { queueEntry } from "./shapes.ts";
 
 /** An entry as it was read. */
-export interface Queued {
-  readonly entry: QueueEntry;
+export interface Queued extends QueueEntry {
   readonly file: string;
   /** The file's content: whether it is still the same. */
   readonly text: string;
@@ -21,14 +20,14 @@ export interface Queued {
 
 export interface Queue {
   /** Replaces an earlier entry of the same lineage. */
-  put(entry: QueueEntry): Promise<Written>;
+  put(entry: QueueEntry): Promise<WriteWarning>;
   list(): Promise<readonly Queued[]>;
   /** The entry for that lineage as it is now. */
   get(lineagePath: string): Promise<Queued | null>;
   /** Leaves an entry that was replaced since it was read. Only for the holder of the lock. */
-  removeIfUnchanged(queued: Queued): Promise<Written>;
+  removeIfUnchanged(queued: Queued): Promise<WriteWarning>;
   /** Takes up what a killed run was about to remove. Only for the holder of the lock. */
-  recover(): Promise<Written>;
+  recover(): Promise<WriteWarning>;
 }
 
 /** Suffix of an entry on its way out. Its name has no `.json` at its end, so nobody reads it. */
@@ -37,14 +36,17 @@ const taken = ".taken";
 export function openQueue(place: Place): Queue {
   const directory = join(place.directory, "queue");
   const pathOf = (lineagePath: string) =>
-    join(directory, fileName(lineagePath));
+    join(directory, fileName([lineagePath]));
   const read = async (path: string): Promise<Queued | null> => {
     const found = await readRecord(place, path, queueEntry);
     if (found === null) return null;
-    return { entry: found.value, file: path, text: found.text };
+    return { ...found.value, file: path, text: found.text };
   };
   return {
-    put: (entry) => writeRecord(place, pathOf(entry.lineage.path), entry),
+    put({ lineage, version, at, certbot }) {
+      const entry: QueueEntry = { schema: 1, lineage, version, at, certbot };
+      return writeRecord(place, pathOf(lineage.path), entry);
+    },
     get: (lineagePath) => read(pathOf(lineagePath)),
     async list() {
       const names = await listRecords(directory);
@@ -61,7 +63,7 @@ export function openQueue(place: Place): Queue {
 }
 
 /** Takes the file away first and looks then: between a look and a removal somebody could put another one in its place. */
-async function remove({ file, text }: Queued): Promise<Written> {
+async function remove({ file, text }: Queued): Promise<WriteWarning> {
   return attemptWrite(file, async () => {
     const aside = `${file}${taken}`;
     if (!(await moved(file, aside))) return;
@@ -71,7 +73,7 @@ async function remove({ file, text }: Queued): Promise<Written> {
   });
 }
 
-async function recover(directory: string): Promise<Written> {
+async function recover(directory: string): Promise<WriteWarning> {
   return attemptWrite(directory, async () => {
     for (const name of await listNames(directory)) {
       if (!name.endsWith(taken)) continue;

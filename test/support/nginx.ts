@@ -178,19 +178,14 @@ export class NginxBed implements AsyncDisposable {
     await waitFor("nginx stops", () => hasEnded(pid));
   }
 
-  /** HUP to the master, the plainest of reloads; returns when the new workers are there. */
+  /** HUP to the master, the plainest of reloads; returns when only new workers accept. */
   async reload(): Promise<void> {
-    const before = await this.generations();
+    const old = (await this.workers()).map(({ pid }) => pid);
     await this.signal("SIGHUP");
-    await waitFor(
-      "a new generation of workers",
-      async () => (await this.generations()) > before,
-    );
-    await waitFor(
-      "the old workers stop accepting",
-      async () =>
-        (await this.workers()).length <= (await this.#configuredWorkers()),
-    );
+    await waitFor("only new workers accept", async () => {
+      const now = (await this.workers()).map(({ pid }) => pid);
+      return now.length > 0 && now.every((pid) => !old.includes(pid));
+    });
   }
 
   async signal(signal: NodeJS.Signals): Promise<void> {
@@ -274,11 +269,6 @@ export class NginxBed implements AsyncDisposable {
     const pid = await this.masterPid();
     if (pid === null) return [];
     return (await childrenOf(pid)).filter((entry) => entry.title === title);
-  }
-
-  async #configuredWorkers(): Promise<number> {
-    const text = await readFile(this.configuration, "utf8");
-    return Number(/worker_processes (\d+);/.exec(text)?.[1] ?? 1);
   }
 
   async #messages(): Promise<string> {

@@ -1,8 +1,12 @@
 import { LivecertError } from "../../errors.ts";
 import { codeOf } from "./files.ts";
 
-/** Why a write failed, for the run's report; null when it was made. The run goes on without its record. */
-export type WriteWarning = string | null;
+/** What became of a write. The run goes on without its record; the warning is for its report. */
+export type Written =
+  | { readonly kind: "written" }
+  | { readonly kind: "not-written"; readonly warning: string };
+
+export const written: Written = { kind: "written" };
 
 /** What is wrong with the disk, not with how livecert was called. */
 const diskFailures: Readonly<Record<string, string>> = {
@@ -23,14 +27,17 @@ const diskFailures: Readonly<Record<string, string>> = {
 export async function attemptWrite(
   path: string,
   write: () => Promise<void>,
-): Promise<WriteWarning> {
+): Promise<Written> {
   try {
     await write();
-    return null;
+    return written;
   } catch (error) {
     const reason = diskFailures[codeOf(error) ?? ""];
     if (reason === undefined) throw unwritable(path, error);
-    return `cannot write ${path}: ${reason}`;
+    return {
+      kind: "not-written",
+      warning: `cannot write ${path}: ${reason}`,
+    };
   }
 }
 

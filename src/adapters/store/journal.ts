@@ -7,14 +7,14 @@ import { rename, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import type { JournalEntry } from "../../core/decision/record.ts";
 import { readFileBounded } from "../files/read-file.ts";
-import { attemptWrite, type WriteWarning } from "./failure.ts";
+import { attemptWrite, type Written } from "./failure.ts";
 import { openForAppend, syncDirectory } from "./files.ts";
 import type { Place } from "./place.ts";
 import { serialise } from "./records.ts";
 import { journalEntry } from "./shapes.ts";
 
 export interface Journal {
-  append(entries: readonly JournalEntry[]): Promise<WriteWarning>;
+  append(entries: readonly JournalEntry[]): Promise<Written>;
   /** The newest that match, newest first. `lineage` is a lineage's name or a certificate's path. */
   read(filter: {
     readonly limit: number;

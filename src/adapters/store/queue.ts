@@ -5,14 +5,15 @@
 import { link, readFile, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { QueueEntry } from "../../core/decision/record.ts";
-import { attemptWrite, type WriteWarning } from "./failure.ts";
+import { attemptWrite, type Written } from "./failure.ts";
 import { codeOf, listNames, syncDirectory } from "./files.ts";
 import type { Place } from "./place.ts";
 import { fileName, listRecords, readRecord, writeRecord } from "./records.ts";
 import { queueEntry } from "./shapes.ts";
 
 /** An entry as it was read. */
-export interface Queued extends QueueEntry {
+export interface Queued {
+  readonly entry: QueueEntry;
   readonly file: string;
   /** The file's content: whether it is still the same. */
   readonly text: string;
@@ -20,14 +21,14 @@ export interface Queued extends QueueEntry {
 
 export interface Queue {
   /** Replaces an earlier entry of the same lineage. */
-  put(entry: QueueEntry): Promise<WriteWarning>;
+  put(entry: QueueEntry): Promise<Written>;
   list(): Promise<readonly Queued[]>;
   /** The entry for that lineage as it is now. */
   get(lineagePath: string): Promise<Queued | null>;
   /** Leaves an entry that was replaced since it was read. Only for the holder of the lock. */
-  removeIfUnchanged(queued: Queued): Promise<WriteWarning>;
+  removeIfUnchanged(queued: Queued): Promise<Written>;
   /** Takes up what a killed run was about to remove. Only for the holder of the lock. */
-  recover(): Promise<WriteWarning>;
+  recover(): Promise<Written>;
 }
 
 /** Suffix of an entry on its way out. Its name has no `.json` at its end, so nobody reads it. */
@@ -36,11 +37,11 @@ const taken = ".taken";
 export function openQueue(place: Place): Queue {
   const directory = join(place.directory, "queue");
   const pathOf = (lineagePath: string) =>
-    join(directory, fileName([lineagePath]));
+    join(directory, fileName(lineagePath));
   const read = async (path: string): Promise<Queued | null> => {
     const found = await readRecord(place, path, queueEntry);
     if (found === null) return null;
-    return { ...found.value, file: path, text: found.text };
+    return { entry: found.value, file: path, text: found.text };
   };
   return {
     put({ lineage, version, at, certbot }) {
@@ -63,7 +64,7 @@ export function openQueue(place: Place): Queue {
 }
 
 /** Takes the file away first and looks then: between a look and a removal somebody could put another one in its place. */
-async function remove({ file, text }: Queued): Promise<WriteWarning> {
+async function remove({ file, text }: Queued): Promise<Written> {
   return attemptWrite(file, async () => {
     const aside = `${file}${taken}`;
     if (!(await moved(file, aside))) return;
@@ -73,7 +74,7 @@ async function remove({ file, text }: Queued): Promise<WriteWarning> {
   });
 }
 
-async function recover(directory: string): Promise<WriteWarning> {
+async function recover(directory: string): Promise<Written> {
   return attemptWrite(directory, async () => {
     for (const name of await listNames(directory)) {
       if (!name.endsWith(taken)) continue;

@@ -5,62 +5,53 @@ import { dirname, join } from "node:path";
 import { redact } from "../../core/report/redact.ts";
 import { LivecertError } from "../../errors.ts";
 import { readFileBounded } from "../files/read-file.ts";
-import { attemptWrite, type WriteWarning } from "./failure.ts";
+import { attemptWrite, type Written } from "./failure.ts";
 import { codeOf, listNames, syncDirectory, writeAtomically } from "./files.ts";
 import { newerState, type Folder, type Place } from "./place.ts";
 import type { Shape } from "./shape.ts";
 
-export interface Records<T, Key extends RecordKey> {
+export interface Records<T> {
   /** null: there is none, or the file was corrupt and has been moved aside. */
-  get(...key: Key): Promise<T | null>;
-  put(value: T): Promise<WriteWarning>;
+  get(id: string): Promise<T | null>;
+  put(id: string, value: T): Promise<Written>;
   /** Also where there is none. */
-  remove(...key: Key): Promise<WriteWarning>;
+  remove(id: string): Promise<Written>;
   /** Sorted by file name. */
   list(): Promise<readonly T[]>;
 }
 
-/** What tells the records of a folder apart. */
-export type RecordKey = readonly (string | null)[];
-
 /** A model of ten thousand server blocks takes some 10 MB. */
 const maxRecordBytes = 64 * 1024 * 1024;
 
-export function openRecords<
-  T extends { readonly schema: 1 },
-  Key extends RecordKey,
->(options: {
-  readonly place: Place;
-  readonly folder: Folder;
-  readonly shape: Shape<T>;
-  readonly keyOf: (value: T) => Key;
-}): Records<T, Key> {
-  const { place, folder, shape, keyOf } = options;
+export function openRecords<T extends { readonly schema: 1 }>(
+  place: Place,
+  folder: Folder,
+  shape: Shape<T>,
+): Records<T> {
   const directory = join(place.directory, folder);
-  const pathOf = (key: Key) => join(directory, fileName(key));
+  const pathOf = (id: string) => join(directory, fileName(id));
   return {
-    async get(...key) {
-      const found = await readRecord(place, pathOf(key), shape);
-      return found?.value ?? null;
+    async get(id) {
+      const read = await readRecord(place, pathOf(id), shape);
+      return read?.value ?? null;
     },
-    put: (value) => writeRecord(place, pathOf(keyOf(value)), value),
-    remove: (...key) => removeRecord(pathOf(key)),
+    put: (id, value) => writeRecord(place, pathOf(id), value),
+    remove: (id) => removeRecord(pathOf(id)),
     async list() {
-      const values: T[] = [];
+      const found: T[] = [];
       for (const name of await listRecords(directory)) {
-        const found = await readRecord(place, join(directory, name), shape);
-        if (found !== null) values.push(found.value);
+        const read = await readRecord(place, join(directory, name), shape);
+        if (read !== null) found.push(read.value);
       }
-      return values;
+      return found;
     },
   };
 }
 
 /** E.g. `example.org-fullchain.pem-3f2a….json`: the last names of a path for people, the digest for us. */
-export function fileName(key: RecordKey): string {
-  const id = JSON.stringify(key);
+export function fileName(id: string): string {
   const digest = createHash("sha256").update(id).digest("hex").slice(0, 20);
-  const names = key[0]?.split("/").filter(Boolean).slice(-2) ?? [];
+  const names = id.split(" ")[0]?.split("/").filter(Boolean).slice(-2) ?? [];
   const readable = names.join("-").replaceAll(/[^A-Za-z0-9._-]/g, "_");
   return `${readable.replace(/^\.+/, "").slice(-60)}-${digest}.json`;
 }
@@ -106,14 +97,14 @@ export async function writeRecord(
   place: Place,
   path: string,
   value: { readonly schema: 1 },
-): Promise<WriteWarning> {
+): Promise<Written> {
   return attemptWrite(path, async () => {
     await place.prepare();
     await writeAtomically(path, serialise(value));
   });
 }
 
-async function removeRecord(path: string): Promise<WriteWarning> {
+async function removeRecord(path: string): Promise<Written> {
   return attemptWrite(path, async () => {
     try {
       await unlink(path);
@@ -142,10 +133,10 @@ export function isNewer(value: unknown): boolean {
 /** Kept for people to look at, once; what it said is found again by looking at reality. */
 async function moveAside(place: Place, path: string): Promise<void> {
   const aside = `${path}.corrupt`;
-  const warning = await attemptWrite(path, () => rename(path, aside));
-  place.log.warn("state file is corrupt and was set aside", {
+  const moved = await attemptWrite(path, async () => rename(path, aside));
+  place.log.warn("state file is corrupt and was moved aside", {
     file: path,
-    movedTo: warning === null ? aside : null,
+    movedTo: moved.kind === "written" ? aside : null,
   });
 }
 

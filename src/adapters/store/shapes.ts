@@ -145,6 +145,7 @@ export const journalEntry = record<JournalEntry>({
 const context = literal("http", "stream", "mail");
 const model = record<NginxModel>({
   files: list(string),
+  hostname: string,
   servers: list(
     record<ServerBlock>({
       id: string,

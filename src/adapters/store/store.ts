@@ -21,15 +21,15 @@ import {
 } from "./shapes.ts";
 
 export interface Store {
-  /** By certificate and key as Nginx names them. */
-  readonly sources: Records<SourceRecord, [string, string | null]>;
-  /** By the lineage's path, else the certificate's. */
-  readonly pending: Records<PendingEntry, [string | null]>;
+  /** By the certificate source's id. */
+  readonly sources: Records<SourceRecord>;
+  /** By the id of the source, or the path of the lineage where no source is known. */
+  readonly pending: Records<PendingEntry>;
   readonly queue: Queue;
   /** By the target's name. */
-  readonly models: Records<ModelRecord, [string]>;
+  readonly models: Records<ModelRecord>;
   /** By the target's name. */
-  readonly targets: Records<TargetRecord, [string]>;
+  readonly targets: Records<TargetRecord>;
   readonly journal: Journal;
 }
 
@@ -45,31 +45,11 @@ export async function openStore(options: {
 }): Promise<Store> {
   const place = await openPlace(options.stateDir, options.log);
   return {
-    sources: openRecords({
-      place,
-      folder: "sources",
-      shape: sourceRecord,
-      keyOf: ({ certificate, key }) => [certificate, key],
-    }),
-    pending: openRecords({
-      place,
-      folder: "pending",
-      shape: pendingEntry,
-      keyOf: ({ lineage, certificate }) => [lineage?.path ?? certificate],
-    }),
+    sources: openRecords(place, "sources", sourceRecord),
+    pending: openRecords(place, "pending", pendingEntry),
     queue: openQueue(place),
-    models: openRecords({
-      place,
-      folder: "models",
-      shape: modelRecord,
-      keyOf: ({ target }) => [target],
-    }),
-    targets: openRecords({
-      place,
-      folder: "targets",
-      shape: targetRecord,
-      keyOf: ({ target }) => [target],
-    }),
+    models: openRecords(place, "models", modelRecord),
+    targets: openRecords(place, "targets", targetRecord),
     journal: openJournal(place),
   };
 }

@@ -38,9 +38,9 @@ describe("the search for the program", () => {
     expect(refused).toEqual([
       expect.stringContaining(`${directory}/nginx is not run`),
     ]);
-    await expect(
-      readFile(join(temporary.path, "was-run")),
-    ).rejects.toThrowError("ENOENT");
+    await expect(readFile(join(temporary.path, "was-run"))).rejects.toThrow(
+      "ENOENT",
+    );
   });
 
   it("lists one program once, however many links lead to it", async () => {

@@ -241,7 +241,7 @@ describe("an Nginx that does not run", () => {
   it("has left no trace of having been looked for", async () => {
     await using bed = await NginxBed.create();
     await targetOf(bed).inspect(signal);
-    await expect(pidFileOf(bed)).rejects.toThrowError("ENOENT");
+    await expect(pidFileOf(bed)).rejects.toThrow("ENOENT");
   });
 });
 

@@ -108,14 +108,21 @@ function messages(text: string): readonly string[] {
     .split("\n")
     .map((line) => line.trimEnd().slice(0, maxLineLength))
     .filter((line) => line !== "" && !isFormality(line));
-  const own = lines.filter((line) => !isLogLine(line));
-  return (own.length === 0 ? lines : own).slice(0, maxLines);
+  const isRepeated = lines.some(isOwnLine);
+  return lines
+    .filter((line) => !(isRepeated && isLogLine(line)))
+    .slice(0, maxLines);
 }
 
 function isFormality(line: string): boolean {
   return /configuration file .* (?:syntax is ok|test is successful|test failed)$/.test(
     line,
   );
+}
+
+/** `nginx: [emerg] …`: what is meant for the person who ran it. */
+function isOwnLine(line: string): boolean {
+  return /^[\w-]+: \[/.test(line);
 }
 
 function isLogLine(line: string): boolean {

@@ -1,0 +1,203 @@
+import { once } from "node:events";
+import { chmod } from "node:fs/promises";
+import {
+  type AddressInfo,
+  connect,
+  createServer,
+  type Server,
+  type Socket,
+} from "node:net";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import {
+  addressDigits,
+  kernelDigits,
+} from "../../src/adapters/nginx/addresses.ts";
+import { isHeldBy } from "../../src/adapters/nginx/sockets.ts";
+import type { ConnectionEnds } from "../../src/ports.ts";
+import { Cleanup } from "../support/cleanup.ts";
+import { NginxBed, serverBlock } from "../support/nginx.ts";
+import { freePort } from "../support/ports.ts";
+import { signal, targetWith } from "./nginx-host.ts";
+
+/** A bed that listens there, and its target. */
+async function bedAt(listen: string) {
+  const bed = await NginxBed.start({
+    http: serverBlock({ listen: [listen] }),
+  });
+  const target = targetWith({ conf: bed.configuration, prefix: bed.prefix });
+  const state = await target.inspect(signal);
+  if (state.kind !== "running") throw new Error(state.reason);
+  const { master } = state.generation;
+  const answers = (address: string, connection: ConnectionEnds | null) =>
+    target.answers({ ...point, address }, connection, master);
+  return {
+    bed,
+    master,
+    answers,
+    [Symbol.asyncDispose]: () => bed[Symbol.asyncDispose](),
+  };
+}
+
+const point = {
+  id: "",
+  sourceId: "",
+  serverId: "",
+  listener: "",
+  servername: null,
+  proxyProtocol: false,
+  keyAlgorithm: null,
+};
+
+/** An open connection at which the other side has answered, so that it has accepted. */
+async function openConnection(port: number, host: string) {
+  const socket = connect(port, host);
+  await once(socket, "connect");
+  socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  await once(socket, "data");
+  return Object.assign(socket, {
+    [Symbol.asyncDispose]() {
+      socket.destroy();
+      return Promise.resolve();
+    },
+  });
+}
+
+function endsOf(socket: Socket): ConnectionEnds {
+  return {
+    localAddress: socket.localAddress ?? "",
+    localPort: socket.localPort ?? 0,
+    remoteAddress: socket.remoteAddress ?? "",
+    remotePort: socket.remotePort ?? 0,
+  };
+}
+
+/** Another program's server, which answers whatever it is asked. */
+async function stranger(listen: string | { port: number; host: string }) {
+  const cleanup = new Cleanup();
+  const server: Server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => socket.write("stranger"));
+    cleanup.defer(() => Promise.resolve(socket.destroy()));
+  });
+  server.listen(listen);
+  await once(server, "listening");
+  return {
+    address: server.address() as AddressInfo,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await cleanup[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe("the socket that answered", () => {
+  it.each([
+    ["127.0.0.1", (port: number) => `127.0.0.1:${port}`],
+    ["127.0.0.1", (port: number) => `*:${port}`],
+    ["127.0.0.1", (port: number) => `[::]:${port} ipv6only=off`],
+    ["::1", (port: number) => `[::1]:${port}`],
+    ["::1", (port: number) => `[::]:${port}`],
+  ])("at %s is Nginx's own (case %#)", async (host, listenAt) => {
+    const port = await freePort();
+    await using nginx = await bedAt(listenAt(port));
+    await using socket = await openConnection(port, host);
+    const address = host === "::1" ? `[::1]:${port}` : `${host}:${port}`;
+    expect(await nginx.answers(address, endsOf(socket))).toBe(true);
+    expect(await nginx.answers(address, null)).toBe(true);
+  });
+
+  it("is not Nginx's where another program holds it", async () => {
+    await using nginx = await bedAt(`127.0.0.1:${await freePort()}`);
+    await using other = await stranger({ port: 0, host: "127.0.0.1" });
+    const { port } = other.address;
+    await using socket = await openConnection(port, "127.0.0.1");
+    const address = `127.0.0.1:${port}`;
+    expect(await nginx.answers(address, endsOf(socket))).toBe(false);
+    expect(await nginx.answers(address, null)).toBe(false);
+  });
+
+  it("is another program's where that took the more specific address", async () => {
+    const port = await freePort();
+    await using other = await stranger({ port, host: "127.0.0.2" });
+    await using nginx = await bedAt(`127.0.0.1:${port}`);
+    await using socket = await openConnection(port, "127.0.0.2");
+    expect(await nginx.answers(`127.0.0.2:${port}`, endsOf(socket))).toBe(
+      false,
+    );
+    expect(await nginx.answers(`127.0.0.2:${port}`, null)).toBe(false);
+    expect(other.address.port).toBe(port);
+    expect(await nginx.answers(`127.0.0.1:${port}`, null)).toBe(true);
+  });
+
+  it("of a connection tells more than the listener: a redirected port", async () => {
+    const port = await freePort();
+    await using nginx = await bedAt(`127.0.0.1:${port}`);
+    await using other = await stranger({ port: 0, host: "127.0.0.1" });
+    await using socket = await openConnection(other.address.port, "127.0.0.1");
+    // What a client sees of a redirection: it asked Nginx's port, and the other end has another one.
+    const ends = { ...endsOf(socket), remotePort: port };
+    expect(await nginx.answers(`127.0.0.1:${port}`, ends)).toBe(false);
+  });
+
+  it("cannot be told where nobody listens, or at no address", async () => {
+    await using nginx = await bedAt(`127.0.0.1:${await freePort()}`);
+    const port = await freePort();
+    expect(await nginx.answers(`127.0.0.1:${port}`, null)).toBeNull();
+    expect(await nginx.answers("example.test:443", null)).toBeNull();
+    expect(await nginx.answers("unix:/nonexistent.sock", null)).toBeNull();
+  });
+
+  it("cannot be told after the master has ended", async () => {
+    const port = await freePort();
+    await using nginx = await bedAt(`127.0.0.1:${port}`);
+    await nginx.bed.stop();
+    expect(await nginx.answers(`127.0.0.1:${port}`, null)).toBeNull();
+  });
+
+  it("at a unix path is Nginx's own or another program's", async () => {
+    await using bed = await NginxBed.create();
+    const path = join(bed.prefix, "a b.sock");
+    const strange = join(bed.prefix, "strange.sock");
+    await chmod(bed.prefix, 0o755);
+    await bed.configure({
+      http: serverBlock({ listen: [`"unix:${path}"`] }),
+    });
+    const pid = await bed.start();
+    await using other = await stranger(strange);
+    expect(other.address).toBe(strange);
+    const question = { connection: null, namespaceOf: pid, processes: [pid] };
+    expect(await isHeldBy({ ...question, address: `unix:${path}` })).toBe(true);
+    expect(await isHeldBy({ ...question, address: `unix:${strange}` })).toBe(
+      false,
+    );
+  });
+});
+
+describe("addresses", () => {
+  it.each([
+    ["127.0.0.1", "00000000000000000000ffff7f000001"],
+    ["::ffff:127.0.0.1", "00000000000000000000ffff7f000001"],
+    ["::1", "00000000000000000000000000000001"],
+    ["::", "00000000000000000000000000000000"],
+    ["2001:DB8::10:a", "20010db800000000000000000010000a"],
+    ["fe80::1%eth0", "fe800000000000000000000000000001"],
+  ])("%s is compared as %s", (address, digits) => {
+    expect(addressDigits(address)).toBe(digits);
+  });
+
+  it.each([["localhost"], [""], ["1.2.3"], ["[::1]"]])(
+    "%j is none",
+    (address) => {
+      expect(addressDigits(address)).toBeNull();
+    },
+  );
+
+  it.each([
+    ["0100007F", "127.0.0.1"],
+    ["00000000000000000000000001000000", "::1"],
+    ["0000000000000000FFFF00000100007F", "127.0.0.1"],
+  ])("%s in the kernel's table is %s", (column, address) => {
+    expect(kernelDigits(column)).toBe(addressDigits(address));
+  });
+});

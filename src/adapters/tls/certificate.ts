@@ -1,0 +1,129 @@
+/** X.509 read by OpenSSL, through Node: a PEM block or DER becomes a `Certificate`. */
+import { X509Certificate, type KeyObject } from "node:crypto";
+import type { Certificate } from "../../core/certificate/certificate.ts";
+import {
+  canonicalPem,
+  certificateBlocks,
+  splitPem,
+  type PemBlock,
+} from "../../core/certificate/pem.ts";
+import {
+  distinguishedName,
+  subjectAltNames,
+} from "../../core/certificate/text.ts";
+import { spkiFingerprint } from "./private-key.ts";
+
+/** What Nginx would load from a certificate file; `certificates` has at least one. */
+export type CertificateReading =
+  | { readonly kind: "read"; readonly certificates: readonly Certificate[] }
+  | { readonly kind: "empty" }
+  | { readonly kind: "truncated" | "malformed"; readonly reason: string }
+  /** No certificate in it; the labels of what else there is. */
+  | { readonly kind: "no-certificate"; readonly labels: readonly string[] };
+
+/** Reads a whole certificate file by Nginx's rules; one bad block spoils it. */
+export function readCertificates(bytes: Uint8Array): CertificateReading {
+  if (bytes.every((byte) => byte <= 0x20)) return { kind: "empty" };
+  const { blocks, broken } = splitPem(bytes);
+  if (broken !== null) return { kind: broken.kind, reason: broken.reason };
+  const found = certificateBlocks(blocks);
+  if (found.length === 0)
+    return {
+      kind: "no-certificate",
+      labels: blocks.map(({ label }) => label),
+    };
+
+  const certificates: Certificate[] = [];
+  for (const [index, block] of found.entries()) {
+    const certificate = readBlock(block, index);
+    if (certificate === null)
+      return {
+        kind: "malformed",
+        reason: `has no certificate that OpenSSL can read in the block at line ${block.line}`,
+      };
+    certificates.push(certificate);
+  }
+  return { kind: "read", certificates };
+}
+
+/** Nginx reads the first block together with trust data that may follow it, the others without. */
+function readBlock(block: PemBlock, index: number): Certificate | null {
+  if (block.header !== "") return null;
+  return parse(
+    index === 0
+      ? canonicalPem(block, "TRUSTED CERTIFICATE")
+      : Buffer.from(block.body, "base64"),
+  );
+}
+
+/** null where OpenSSL cannot read it. */
+export function certificateFromDer(der: Uint8Array): Certificate | null {
+  return parse(der);
+}
+
+function parse(source: string | Uint8Array): Certificate | null {
+  try {
+    return toRecord(new X509Certificate(source));
+  } catch {
+    return null;
+  }
+}
+
+const parsed = new WeakMap<Certificate, X509Certificate>();
+
+/** OpenSSL's own object for a record, to ask it what only OpenSSL can answer. */
+export function x509Of(certificate: Certificate): X509Certificate {
+  const known = parsed.get(certificate);
+  if (known !== undefined) return known;
+  const x509 = new X509Certificate(certificate.der);
+  parsed.set(certificate, x509);
+  return x509;
+}
+
+function toRecord(x509: X509Certificate): Certificate {
+  const key = publicKeyOf(x509);
+  const record: Certificate = {
+    fingerprint256: x509.fingerprint256,
+    serial: x509.serialNumber,
+    subject: distinguishedName(x509.subject),
+    issuer: distinguishedName(x509.issuer),
+    notBefore: instant(x509.validFrom),
+    notAfter: instant(x509.validTo),
+    subjectAltNames: subjectAltNames(x509.subjectAltName ?? ""),
+    keyType: key === null ? "unknown" : keyType(key),
+    isCa: x509.ca,
+    spki256: key === null ? "" : spkiFingerprint(key),
+    der: new Uint8Array(x509.raw),
+  };
+  parsed.set(record, x509);
+  return record;
+}
+
+/** A date that OpenSSL cannot read counts as long past, so that the certificate counts as expired. */
+function instant(text: string): Date {
+  const date = new Date(text);
+  return Number.isNaN(date.getTime()) ? new Date(0) : date;
+}
+
+function publicKeyOf(x509: X509Certificate): KeyObject | null {
+  try {
+    return x509.publicKey;
+  } catch {
+    return null;
+  }
+}
+
+const curveNames: Readonly<Record<string, string>> = {
+  prime256v1: "p256",
+  secp384r1: "p384",
+  secp521r1: "p521",
+};
+
+function keyType(key: KeyObject): string {
+  const type = key.asymmetricKeyType ?? "unknown";
+  const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {};
+  if (type === "rsa" || type === "rsa-pss")
+    return `${type}-${modulusLength ?? 0}`;
+  if (type !== "ec") return type;
+  return `ec-${curveNames[namedCurve ?? ""] ?? namedCurve ?? "explicit"}`;
+}

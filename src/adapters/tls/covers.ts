@@ -1,0 +1,26 @@
+import { isIP } from "node:net";
+import { domainToASCII } from "node:url";
+import type { Certificate } from "../../core/certificate/certificate.ts";
+import { x509Of } from "./certificate.ts";
+
+/**
+ * Whether a client that asks for this name or address accepts the certificate for it: OpenSSL's own check
+ * (X509_check_host(3) with its defaults, which `openssl verify -verify_hostname` uses too). Unicode names are put to it in
+ * their ASCII form, `*.x` by an invented label; a trailing dot does not count.
+ */
+export function covers(certificate: Certificate, name: string): boolean {
+  const asked = askable(name);
+  if (asked === "") return false;
+  const x509 = x509Of(certificate);
+  return isIP(asked) === 0
+    ? x509.checkHost(asked, { subject: "default" }) !== undefined
+    : x509.checkIP(asked) !== undefined;
+}
+
+function askable(name: string): string {
+  const bare = name.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
+  if (isIP(bare) !== 0) return bare;
+  const labelled = bare.replace(/^\*\./, "any-label.");
+  // An underscore or another oddity is refused by domainToASCII but not by Nginx or clients.
+  return domainToASCII(labelled) || labelled;
+}

@@ -1,0 +1,279 @@
+import type { KeyAlgorithm } from "../certificate/certificate.ts";
+import { normaliseIp } from "./address.ts";
+import type {
+  CertificateSource,
+  Listener,
+  NginxModel,
+  ProbePoint,
+  ServerBlock,
+  UnprobeablePoint,
+} from "./model.ts";
+import { canBeSent, readServerName } from "./names.ts";
+import type { ServerName } from "./names.ts";
+import { reach } from "./reach.ts";
+import { bareServersAt, selectServer, serverById } from "./selection.ts";
+
+/** What probe points depend on besides the configuration. */
+export interface ProbeContext {
+  /** Whether the certificate on disk is valid for a name. */
+  covers(name: string): boolean;
+  /** Of the certificate on disk, as in `Certificate.subjectAltNames`: what is asked for where only a pattern is known. */
+  readonly subjectAltNames: readonly string[];
+  readonly keyAlgorithm: KeyAlgorithm;
+  /** Of the target's network namespace, without brackets; empty where they are not known. */
+  readonly localAddresses: readonly string[];
+}
+
+export interface ProbePlan {
+  readonly points: ProbePoint[];
+  readonly unprobeable: UnprobeablePoint[];
+  /**
+   * Every name for which Nginx hands out this source, in lower case: `x`, `*.x`; an IP address where the block is a
+   * default server. Regular expressions and `x.*` stand for no name in particular and are left out.
+   */
+  readonly serverNames: string[];
+}
+
+/**
+ * Where a client must be handed the source: one point for each server block and TLS listener. The SNI is the block's
+ * first name that Nginx's selection leads to it at that address and that the certificate covers; without one, no SNI
+ * for the default server. Blocks that refuse handshakes on purpose hand out nothing and are passed over.
+ */
+export function probePoints(
+  model: NginxModel,
+  source: CertificateSource,
+  context: ProbeContext,
+): ProbePlan {
+  const places = source.servers
+    .flatMap((id) => serverById(model, id) ?? [])
+    .filter((server) => !server.rejectsHandshake)
+    .flatMap((server) =>
+      server.listeners.map((listener) => ({ model, server, listener })),
+    );
+  const views = places.map((place) => ({
+    place,
+    view: viewOf(place, source, context),
+  }));
+  const names = places.filter(isServing).flatMap(namesServedAt);
+  return {
+    points: views.flatMap(({ place, view }) =>
+      view.kind === "visible" ? [pointOf(place, source, view)] : [],
+    ),
+    unprobeable: views.flatMap(({ place, view }) =>
+      view.kind === "hidden" ? [unprobeable(place, source, view)] : [],
+    ),
+    serverNames: [...new Set(names)],
+  };
+}
+
+interface Place {
+  readonly model: NginxModel;
+  readonly server: ServerBlock;
+  readonly listener: Listener;
+}
+
+function isServing({ listener }: Place): boolean {
+  return listener.ssl || listener.quic;
+}
+
+/** What a client on this machine can see of a source at a place. */
+type View =
+  | {
+      readonly kind: "visible";
+      readonly address: string;
+      readonly servername: string | null;
+      readonly keyAlgorithm: KeyAlgorithm | null;
+    }
+  | { readonly kind: "hidden"; readonly reason: string }
+  /** The source is not handed out here, or the same block hands it out over TCP as well. */
+  | { readonly kind: "nothing" };
+
+type Visible = Extract<View, { kind: "visible" }>;
+type Hidden = Extract<View, { kind: "hidden" }>;
+
+function viewOf(
+  place: Place,
+  source: CertificateSource,
+  context: ProbeContext,
+): View {
+  const { model, server, listener } = place;
+  if (!listener.ssl) {
+    return viewWithoutTls(place);
+  }
+  if (source.dynamic) {
+    const reason =
+      "the path holds a variable: Nginx reads the file at each handshake";
+    return { kind: "hidden", reason };
+  }
+  const reached = reach(model, listener, context.localAddresses);
+  if (reached.kind === "unreachable") {
+    return { kind: "hidden", reason: reached.reason };
+  }
+  const sni = chooseSni(place, context);
+  if (sni.kind === "none") {
+    return { kind: "hidden", reason: sni.reason };
+  }
+  return {
+    kind: "visible",
+    address: reached.address,
+    servername: sni.servername,
+    keyAlgorithm: server.pairs.length > 1 ? context.keyAlgorithm : null,
+  };
+}
+
+function pointOf(
+  { server, listener }: Place,
+  source: CertificateSource,
+  { address, servername, keyAlgorithm }: Visible,
+): ProbePoint {
+  return {
+    id: [address, servername ?? "-", keyAlgorithm ?? "any"].join(" "),
+    sourceId: source.id,
+    serverId: server.id,
+    listener: listener.address,
+    address,
+    servername,
+    proxyProtocol: listener.proxyProtocol,
+    keyAlgorithm,
+  };
+}
+
+function unprobeable(
+  { server, listener }: Place,
+  source: CertificateSource,
+  { reason }: Hidden,
+): UnprobeablePoint {
+  return {
+    sourceId: source.id,
+    serverId: server.id,
+    listener: listener.address,
+    servername: server.serverNames[0] ?? null,
+    reason,
+  };
+}
+
+function viewWithoutTls({ server, listener }: Place): View {
+  if (listener.quic) {
+    const hasTwin = server.listeners.some(
+      ({ address, ssl }) => ssl && address === listener.address,
+    );
+    return hasTwin
+      ? { kind: "nothing" }
+      : {
+          kind: "hidden",
+          reason: "QUIC is served here, which cannot be probed",
+        };
+  }
+  return server.startTls
+    ? { kind: "hidden", reason: "TLS begins only after STARTTLS here" }
+    : { kind: "nothing" };
+}
+
+type Sni =
+  | { readonly kind: "sni"; readonly servername: string | null }
+  | { readonly kind: "none"; readonly reason: string };
+
+function chooseSni(place: Place, context: ProbeContext): Sni {
+  const leading = candidates(place, context).filter((name) =>
+    leadsHere(place, name),
+  );
+  const covered = leading.find((name) => context.covers(name));
+  if (covered !== undefined) {
+    return { kind: "sni", servername: covered };
+  }
+  if (leadsHere(place, null)) {
+    return { kind: "sni", servername: null };
+  }
+  const reason =
+    leading.length > 0
+      ? "the certificate covers no name that leads to this server block"
+      : "no name leads to this server block at this address";
+  return { kind: "none", reason };
+}
+
+function leadsHere(
+  { model, server, listener }: Place,
+  servername: string | null,
+): boolean {
+  const selected = selectServer(model, {
+    context: server.context,
+    address: listener.address,
+    servername,
+  });
+  return selected.kind === "server" && selected.server.id === server.id;
+}
+
+/** A label that nobody has a server block for. */
+const inventedLabel = "certprobe";
+
+/** What can be sent to reach the block, in the order of its names. */
+function candidates(
+  { model, server }: Place,
+  { subjectAltNames }: ProbeContext,
+): readonly string[] {
+  return serverNames(server, model.hostname)
+    .flatMap((name) => {
+      switch (name.kind) {
+        case "exact":
+          return [name.name];
+        case "leading": {
+          const invented = `${inventedLabel}.${name.suffix}`;
+          return name.bare ? [name.suffix, invented] : [invented];
+        }
+        case "trailing":
+        case "regex":
+          return certifiedNames(subjectAltNames);
+      }
+    })
+    .filter(canBeSent);
+}
+
+function serverNames(
+  { serverNames: written }: ServerBlock,
+  hostname: string,
+): readonly ServerName[] {
+  return written.flatMap((name) => readServerName(name, hostname) ?? []);
+}
+
+function certifiedNames(subjectAltNames: readonly string[]): readonly string[] {
+  return subjectAltNames
+    .filter((name) => name.startsWith("DNS:"))
+    .map((name) => name.slice("DNS:".length).toLowerCase())
+    .map((name) => name.replace(/^\*\./, `${inventedLabel}.`));
+}
+
+/** Names for which this place hands out its certificate: the block's own, and those of blocks that have none. */
+function namesServedAt(place: Place): readonly string[] {
+  const { model, server, listener } = place;
+  const borrowing = listener.default
+    ? bareServersAt(model, server.context, listener.address)
+    : [];
+  return [server, ...borrowing].flatMap((block) =>
+    serverNames(block, model.hostname).flatMap((name) =>
+      servedNames(name).filter((served) => isServedHere(place, served)),
+    ),
+  );
+}
+
+function servedNames(name: ServerName): readonly string[] {
+  switch (name.kind) {
+    case "exact":
+      return [name.name];
+    case "leading": {
+      const wildcard = `*.${name.suffix}`;
+      return name.bare ? [name.suffix, wildcard] : [wildcard];
+    }
+    case "trailing":
+    case "regex":
+      return [];
+  }
+}
+
+/** A client that asks for an address sends no SNI. */
+function isServedHere(place: Place, name: string): boolean {
+  if (normaliseIp(name.replace(/^\[(.*)\]$/, "$1")) !== null) {
+    return leadsHere(place, null);
+  }
+  const sent = name.replace(/^\*\./, `${inventedLabel}.`);
+  return canBeSent(sent) && /[a-z0-9]/.test(name) && leadsHere(place, sent);
+}

@@ -1,0 +1,114 @@
+import { formatAddress, normaliseIp } from "./address.ts";
+import { boundAddress } from "./listeners.ts";
+import type { Listener, NginxModel } from "./model.ts";
+import { isBound } from "./selection.ts";
+
+/** Where a client on this machine connects to reach a listener. */
+export type Reach =
+  | { readonly kind: "reachable"; readonly address: string }
+  | { readonly kind: "unreachable"; readonly reason: string };
+
+/**
+ * A listener's own address; for a wildcard the loopback address, or another local one where a more specific listener
+ * has that: a specific address beats the wildcard.
+ *
+ * @param localAddresses without brackets, as `os.networkInterfaces` has them; empty where they are not known
+ */
+export function reach(
+  model: NginxModel,
+  listener: Listener,
+  localAddresses: readonly string[],
+): Reach {
+  if (listener.address.startsWith("unix:")) {
+    return { kind: "reachable", address: listener.address };
+  }
+  const { host, port } = splitAddress(boundAddress(listener.address));
+  const local = localAddresses.map((address) => normaliseIp(address) ?? "");
+  if (host === "0.0.0.0") {
+    return throughWildcard(model, port, ipv4Choices(local));
+  }
+  if (host === "::") {
+    const ipv4 = listener.dualStack ? ipv4Choices(local) : [];
+    return throughWildcard(model, port, [...ipv6Choices(local), ...ipv4]);
+  }
+  return throughOwn(host, port, local);
+}
+
+function splitAddress(address: string): {
+  readonly host: string;
+  readonly port: number;
+} {
+  const colon = address.lastIndexOf(":");
+  return {
+    host: address.slice(0, colon).replace(/^\[(.*)\]$/, "$1"),
+    port: Number(address.slice(colon + 1)),
+  };
+}
+
+function ipv4Choices(local: readonly string[]): readonly string[] {
+  return loopbackFirst(
+    "127.0.0.1",
+    local.filter((address) => address.includes(".") && !address.includes(":")),
+  );
+}
+
+/** Link-local addresses need a zone, which `listen` does not know. */
+function ipv6Choices(local: readonly string[]): readonly string[] {
+  return loopbackFirst(
+    "::1",
+    local.filter(
+      (address) => address.includes(":") && !address.startsWith("fe80:"),
+    ),
+  );
+}
+
+function loopbackFirst(
+  loopback: string,
+  local: readonly string[],
+): readonly string[] {
+  const others = local.filter((address) => address !== loopback);
+  return local.length === 0 || local.includes(loopback)
+    ? [loopback, ...others]
+    : others;
+}
+
+function throughWildcard(
+  model: NginxModel,
+  port: number,
+  choices: readonly string[],
+): Reach {
+  const free = choices
+    .map((choice) => formatIp(choice, port))
+    .find((address) => !isBound(model, address));
+  return free === undefined
+    ? {
+        kind: "unreachable",
+        reason: `every local address has a listener of its own at port ${port}`,
+      }
+    : { kind: "reachable", address: free };
+}
+
+function throughOwn(
+  host: string,
+  port: number,
+  local: readonly string[],
+): Reach {
+  if (normaliseIp(host) === null) {
+    return {
+      kind: "unreachable",
+      reason: `only Nginx knows which addresses ${host} stands for`,
+    };
+  }
+  const isLocal =
+    local.length === 0 || local.includes(host) || host.startsWith("127.");
+  return isLocal
+    ? { kind: "reachable", address: formatIp(host, port) }
+    : {
+        kind: "unreachable",
+        reason: `${host} is not an address of this machine`,
+      };
+}
+
+function formatIp(ip: string, port: number): string {
+  return formatAddress(ip.includes(":") ? `[${ip}]` : ip, port);
+}

@@ -49,6 +49,11 @@ export const errorCodes = {
     exitCode: 7,
     meaning: "the lock cannot be taken at all",
   },
+  "time-limit": {
+    exitCode: 5,
+    meaning:
+      "the run did not end within its limit; what it was about stays queued",
+  },
   "program-failed": {
     exitCode: 1,
     meaning: "a program that livecert needs could not be run",

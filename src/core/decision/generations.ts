@@ -1,6 +1,11 @@
 /** Questions about worker generations; the process table is read in adapters/nginx. */
 import type { FileIdentity } from "../lineage/lineage.ts";
-import type { Generation, ProcessIdentity, ReloadAttempts } from "./record.ts";
+import type {
+  Generation,
+  ProcessIdentity,
+  ReloadAttempts,
+  SignalledReload,
+} from "./record.ts";
 
 export function isSameProcess(
   one: ProcessIdentity,
@@ -72,15 +77,20 @@ export interface ReloadHistory {
   readonly isOpen: boolean;
 }
 
-/** What the record says of the reloads made for exactly this state; another state starts from nothing. */
+/** What a reload is made for; another state has an allowance of its own. */
+export interface ReloadState {
+  /** Id of the certificate source. */
+  readonly source: string;
+  readonly filesKey: string;
+  /** Digest of the dump. */
+  readonly configuration: string;
+  readonly generation: Generation;
+}
+
+/** What the record says of the reloads made for exactly this state. */
 export function reloadHistory(
   attempts: readonly ReloadAttempts[],
-  state: {
-    target: string;
-    files: string;
-    configuration: string;
-    generation: Generation;
-  },
+  state: ReloadState,
 ): ReloadHistory {
   const found = attempts.find((one) => isForState(one, state));
   if (found === undefined) return { made: 0, isOpen: false };
@@ -97,19 +107,52 @@ export function reloadHistory(
   return { made, isOpen };
 }
 
-export function isForState(
-  attempts: ReloadAttempts,
-  state: {
-    target: string;
-    files: string;
-    configuration: string;
-    generation: Generation;
-  },
-): boolean {
+function isForState(attempts: ReloadAttempts, state: ReloadState): boolean {
   return (
-    attempts.target === state.target &&
-    attempts.files === state.files &&
+    attempts.source === state.source &&
+    attempts.files === state.filesKey &&
     attempts.configuration === state.configuration &&
     isSameProcess(attempts.master, state.generation.master)
   );
+}
+
+/** The attempts with one more signal, given for all these states at once; those of another master are forgotten. */
+export function withSignal(
+  attempts: readonly ReloadAttempts[],
+  states: readonly ReloadState[],
+): readonly ReloadAttempts[] {
+  const others = attempts.filter(
+    (one) => !states.some(({ source }) => source === one.source),
+  );
+  const current = states.map((state): ReloadAttempts => {
+    const found = attempts.find((one) => isForState(one, state));
+    const signal = { generation: state.generation, effect: "open" } as const;
+    return {
+      source: state.source,
+      files: state.filesKey,
+      master: state.generation.master,
+      configuration: state.configuration,
+      signalled: [...(found?.signalled ?? []), signal],
+    };
+  });
+  const master = states[0]?.generation.master;
+  return [...others, ...current].filter(
+    (one) => master === undefined || isSameProcess(one.master, master),
+  );
+}
+
+/** The attempts once it is known what became of the newest signal. */
+export function withEffect(
+  attempts: readonly ReloadAttempts[],
+  sources: ReadonlySet<string>,
+  effect: SignalledReload["effect"],
+): readonly ReloadAttempts[] {
+  return attempts.map((one) => {
+    const newest = one.signalled.at(-1);
+    if (newest === undefined || !sources.has(one.source)) return one;
+    return {
+      ...one,
+      signalled: [...one.signalled.slice(0, -1), { ...newest, effect }],
+    };
+  });
 }

@@ -55,14 +55,26 @@ export const outcomes = {
 
 export type Outcome = keyof typeof outcomes;
 
-/** With several lineages the highest exit code applies. */
-export function highest(found: readonly Outcome[]): Outcome | null {
-  let worst: Outcome | null = null;
-  for (const outcome of found) {
-    if (worst === null || outcomes[outcome].exitCode > outcomes[worst].exitCode)
-      worst = outcome;
-  }
-  return worst;
+/** Within one exit code the one that says more comes first. */
+const byWeight: readonly Outcome[] = [
+  "locked",
+  "stale",
+  "reloading",
+  "reload-failed",
+  "not-running",
+  "config-invalid",
+  "rejected",
+  "blocked",
+  "deferred",
+  "unverified",
+  "deployed",
+  "live",
+  "unused",
+];
+
+/** With several lineages, sources or targets the highest exit code applies; null for none. */
+export function worstOf(found: readonly Outcome[]): Outcome | null {
+  return byWeight.find((outcome) => found.includes(outcome)) ?? null;
 }
 
 /** A failure is kept as pending and taken up again by `retry` or the watcher. */

@@ -31,7 +31,8 @@ export interface LastSeen {
  * Each is recorded before the signal is sent, so that a run that dies in between is counted rightly by the next.
  */
 export interface ReloadAttempts {
-  readonly target: string;
+  /** Id of the certificate source. */
+  readonly source: string;
   /** filesKey of the source's files. */
   readonly files: string;
   readonly master: ProcessIdentity;
@@ -61,14 +62,14 @@ export interface SourceRecord {
     readonly bundle256: string;
     readonly notBefore: string;
     readonly notAfter: string;
-    readonly names: readonly string[];
     /** Identities of the regressions that it had, for the no-regression rule. */
     readonly regressions: readonly string[];
-    /** DER of the certificates after the leaf, base64: an issuer known from before. Certificates are public. */
+    /** DER, base64: which names it covered. Certificates are public. */
+    readonly leaf: string;
+    /** DER, base64: issuers known from before. */
     readonly others: readonly string[];
   } | null;
   readonly seen: readonly LastSeen[];
-  readonly attempts: readonly ReloadAttempts[];
   /** The outcome that was last recorded, and for which on-disk version. */
   readonly last: {
     readonly at: string;
@@ -117,7 +118,7 @@ export interface QueueEntry {
   readonly certbot: ProcessIdentity | null;
 }
 
-/** `STATE/v1/models/TARGET.json`: what is known when `nginx -T` prints nothing. */
+/** `STATE/v1/models/TARGET.json`: what is known when `nginx -T` prints nothing. Written when the dump changes. */
 export interface ModelRecord {
   readonly schema: 1;
   readonly target: string;
@@ -126,17 +127,26 @@ export interface ModelRecord {
   readonly files: readonly FileIdentity[];
   /** Digest of the dump's text. */
   readonly digest: string;
+  /** The dump that Nginx ran when this one was found on disk, where that was known. */
+  readonly previous: {
+    readonly digest: string;
+    readonly model: NginxModel;
+  } | null;
+}
+
+/** `STATE/v1/targets/TARGET.json`: what is known of an Nginx that runs. Small, since every reload writes it. */
+export interface TargetRecord {
+  readonly schema: 1;
+  readonly target: string;
+  readonly at: string;
   /**
    * Generations that followed each other by reloads that livecert made and saw take effect, newest last: a source whose
    * files have not changed since it was seen under one of them is served unchanged by the newest.
    */
   readonly generations: readonly Generation[];
-  /** The dump that Nginx was last known to run (recorded at a reload, or when no file was newer than the workers). */
-  readonly loaded: {
-    readonly digest: string;
-    readonly model: NginxModel;
-    readonly at: string;
-  } | null;
+  /** The dump that the newest generation was last known to run. */
+  readonly loadedDigest: string | null;
+  readonly attempts: readonly ReloadAttempts[];
 }
 
 /** One line of `journal.jsonl`. */

@@ -1,0 +1,220 @@
+/** One sentence for people why a lineage has its outcome, and the one command or change that mends it. */
+import type { DecisionRow, Obstacle } from "../decision/decide.ts";
+import type { Outcome } from "../decision/outcome.ts";
+import type { Finding } from "../validation/finding.ts";
+
+export interface Explanation {
+  readonly reason: string;
+  /** null where nothing is to be done. */
+  readonly remedy: string | null;
+}
+
+export interface Circumstances {
+  /** As a command line argument: the lineage's name, or nothing for a source that is none. */
+  readonly argument: string | null;
+  readonly label: string;
+  readonly findings: readonly Finding[];
+  readonly obstacles: readonly Obstacle[];
+  /** Nginx's words, or why it could not be asked. */
+  readonly nginxErrors: readonly string[];
+  /** `FILE:LINE` of the directive that names the source. */
+  readonly directive: string | null;
+  /** The certificate file of the source. */
+  readonly certificate: string;
+  readonly liveCertificate: string | null;
+  readonly masterPid: number | null;
+  readonly draining: number;
+  readonly pendingFiles: readonly string[];
+  /** Where another certificate was seen: `127.0.0.1:443 (example.org)`. */
+  readonly stalePoints: readonly string[];
+}
+
+/** Why a run ended for this lineage without a reload. */
+export function explain(row: DecisionRow, about: Circumstances): Explanation {
+  const deploy =
+    about.argument === null
+      ? "livecert deploy"
+      : `livecert deploy ${quoted(about.argument)}`;
+  switch (row) {
+    case "fatal-finding":
+      return worst(
+        about,
+        "fatal",
+        `Nginx was not touched; after mending it: ${deploy}`,
+      );
+    case "regression":
+      return worst(
+        about,
+        "regression",
+        `mend it, or deploy it all the same: ${deploy} --force`,
+      );
+    case "stopped-by-certbot":
+      return {
+        reason:
+          "Nginx is stopped while Certbot is at work; it is looked at again afterwards",
+        remedy: null,
+      };
+    case "not-running":
+      return {
+        reason: `Nginx is not running: ${said(about)}`,
+        remedy:
+          "systemctl start nginx; it then loads the files as they are, and livecert retry verifies it",
+      };
+    case "configuration-refused":
+      return {
+        reason: `Nginx's own test refuses the configuration: ${said(about)}`,
+        remedy: `mend it until nginx -t passes, then ${deploy}`,
+      };
+    case "configuration-unknown":
+      return {
+        reason: `Nginx could not be asked for its configuration: ${said(about)}`,
+        remedy: "livecert doctor",
+      };
+    case "outdated-copy":
+      return {
+        reason: `Nginx loads an older version of ${about.label}, a copy that no renewal changes: ${about.directive ?? "its configuration"}`,
+        remedy: `let that directive name ${about.liveCertificate ?? "the file below live/"}, then nginx -t && nginx -s reload`,
+      };
+    case "not-referenced":
+      return { reason: "no server block of Nginx uses it", remedy: null };
+    case "already-served":
+      return { reason: "served everywhere as it is on disk", remedy: null };
+    case "loaded-by-evidence":
+      return {
+        reason:
+          "no handshake could show it, but every worker started after the files were written",
+        remedy: null,
+      };
+    case "dynamic":
+      return {
+        reason: `an old certificate is served although Nginx reads it at each handshake (${about.directive ?? "a path with a variable"})`,
+        remedy:
+          "look at ssl_certificate_cache and at who answers on that address: livecert status",
+      };
+    case "dynamic-unseen":
+      return {
+        reason:
+          "Nginx reads it at each handshake, and no handshake could show it",
+        remedy: null,
+      };
+    case "still-reloading":
+      return {
+        reason:
+          "Nginx was signalled by an earlier run and its master is still at work",
+        remedy: "livecert retry",
+      };
+    case "reload-limit":
+      return {
+        reason:
+          "two reloads did not make Nginx serve it, so a third would not either",
+        remedy: `look at what is served: livecert status; to reload all the same: ${deploy} --force`,
+      };
+    case "master-stopped":
+      return {
+        reason: `the Nginx master ${about.masterPid ?? ""} is stopped by a signal (state T), so it cannot reload`,
+        remedy: `kill -CONT ${about.masterPid ?? "PID"}; then livecert retry`,
+      };
+    case "held-back":
+      return heldBack(about, deploy);
+    case "draining":
+      return {
+        reason: `${about.draining} old generations of workers still drain; one more reload would pile them up`,
+        remedy: `wait for their connections to end (or set worker_shutdown_timeout), then ${deploy}`,
+      };
+    case "configuration-resting":
+      return {
+        reason: `a reload would also load an edit that nobody has loaded yet: ${about.pendingFiles.join(", ")}`,
+        remedy: `${deploy} (loads both), or wait until those files have been quiet`,
+      };
+    case "dry-run":
+      return {
+        reason:
+          "Nginx serves an old certificate; it has not loaded the one on disk",
+        remedy: deploy,
+      };
+    case "reload":
+      return { reason: "Nginx is reloaded", remedy: null };
+  }
+}
+
+/** What a reload led to. */
+export function explainReload(
+  outcome: Outcome,
+  about: Circumstances & {
+    readonly livePoints: number;
+    readonly nginxRemedy: string | null;
+  },
+): Explanation {
+  const deploy =
+    about.argument === null
+      ? "livecert deploy"
+      : `livecert deploy ${quoted(about.argument)}`;
+  switch (outcome) {
+    case "deployed":
+      return {
+        reason: `reloaded; a client was handed it at ${places(about.livePoints)}`,
+        remedy: null,
+      };
+    case "stale":
+      return {
+        reason: `reloaded, but another certificate is still served at ${about.stalePoints.join(", ")}`,
+        remedy: `touch ${quoted(about.certificate)}, then ${deploy} --force; if that does not help: systemctl restart nginx`,
+      };
+    case "unverified":
+      return {
+        reason:
+          "reloaded and new workers run, but no handshake could show the certificate",
+        remedy: "livecert status tells why",
+      };
+    case "reloading":
+      return { reason: said(about), remedy: "livecert retry" };
+    default:
+      return {
+        reason: `Nginx did not reload: ${said(about)}`,
+        remedy: about.nginxRemedy,
+      };
+  }
+}
+
+function places(count: number): string {
+  return count === 1 ? "1 probe point" : `${count} probe points`;
+}
+
+function worst(
+  about: Circumstances,
+  severity: Finding["severity"],
+  fallback: string,
+): Explanation {
+  const finding = about.findings.find((one) => one.severity === severity);
+  return {
+    reason: finding?.message ?? severity,
+    remedy: finding === undefined ? fallback : `${finding.hint}; ${fallback}`,
+  };
+}
+
+function heldBack(about: Circumstances, deploy: string): Explanation {
+  const [first] = about.obstacles;
+  if (first === undefined)
+    return { reason: "another source holds it back", remedy: null };
+  const until = first.until.toISOString().replace(".000Z", "Z");
+  return {
+    reason: `sound itself, but a reload would also bring ${first.label} live: ${first.message} (waits until ${until} at most)`,
+    remedy:
+      first.severity === "fatal"
+        ? `mend ${first.label}, then ${deploy}`
+        : `mend ${first.label}, then ${deploy}; or ${deploy} --force`,
+  };
+}
+
+function said(about: Circumstances): string {
+  return about.nginxErrors.length === 0
+    ? "it said nothing"
+    : about.nginxErrors.join("; ");
+}
+
+/** A name as one word of a POSIX shell. */
+export function quoted(word: string): string {
+  return /^[\w./:@%+=,-]+$/.test(word)
+    ? word
+    : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

@@ -1,4 +1,5 @@
-import { named } from "./directives.ts";
+import { argumentOf, effective } from "./directives.ts";
+import type { Levels } from "./directives.ts";
 import type { CertificatePair, NginxContext } from "./model.ts";
 import type { Directive } from "./parser.ts";
 import { resolvePath } from "./paths.ts";
@@ -28,20 +29,6 @@ export function readFileName(
   return { path, dynamic, inline };
 }
 
-/** A block's own directives, then those of the blocks around it. */
-export type Levels = readonly (readonly Directive[])[];
-
-/** The directives of that name at the innermost level that has any: each kind is inherited by itself, and as a whole. */
-export function effective(levels: Levels, name: string): readonly Directive[] {
-  for (const level of levels) {
-    const found = named(level, name);
-    if (found.length > 0) {
-      return found;
-    }
-  }
-  return [];
-}
-
 /**
  * The n-th certificate with the n-th key, each list inherited by itself (`ngx_http_ssl_merge_srv_conf`). One variable
  * makes Nginx load all pairs of the block at the handshake (`ngx_http_ssl_compile_certificates`).
@@ -52,13 +39,13 @@ export function effectivePairs(
 ): readonly CertificatePair[] {
   const keys = withOneArgument(effective(levels, "ssl_certificate_key"));
   const certificates = withOneArgument(effective(levels, "ssl_certificate"));
-  const passwordFile = effective(levels, "ssl_password_file")[0]?.args[0];
+  const passwordFile = argumentOf(levels, "ssl_password_file");
   const pairs = certificates.map(({ args, file, line }, index) =>
     readPair(
       {
         certificate: args[0] ?? "",
         key: keys[index]?.args[0] ?? null,
-        passwordFile: passwordFile ?? null,
+        passwordFile,
         file,
         line,
       },

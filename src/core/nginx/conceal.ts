@@ -25,13 +25,10 @@ export function concealKeyMaterial(
   return concealed;
 }
 
+const suspect = /^(?:data|engine|store):|-----BEGIN/;
+
 function isSuspect(word: string): boolean {
-  return (
-    word.startsWith("data:") ||
-    word.startsWith("engine:") ||
-    word.startsWith("store:") ||
-    word.includes("-----BEGIN")
-  );
+  return suspect.test(word);
 }
 
 function concealWord(word: string, beginsPem: boolean): string {

@@ -1,26 +1,45 @@
 import type { Directive } from "./parser.ts";
 
-export function named(
-  directives: readonly Directive[],
-  name: string,
-): readonly Directive[] {
-  return directives.filter((directive) => directive.name === name);
+/** A block's own directives by name, each list in the order of the configuration. */
+export type Level = ReadonlyMap<string, readonly Directive[]>;
+
+/** A block's own level, then those of the blocks around it. */
+export type Levels = readonly Level[];
+
+export function levelOf(directives: readonly Directive[]): Level {
+  const level = new Map<string, Directive[]>();
+  for (const directive of directives) {
+    const same = level.get(directive.name);
+    if (same === undefined) {
+      level.set(directive.name, [directive]);
+    } else {
+      same.push(directive);
+    }
+  }
+  return level;
 }
 
-/** The first argument of the last directive of that name, or null. */
-export function argumentOf(
-  directives: readonly Directive[],
-  name: string,
-): string | null {
-  const found = directives.findLast((directive) => directive.name === name);
-  return found?.args[0] ?? null;
+/** The directives of that name at the innermost level that has any: each name is inherited by itself, and as a whole. */
+export function effective(levels: Levels, name: string): readonly Directive[] {
+  for (const level of levels) {
+    const found = level.get(name);
+    if (found !== undefined) {
+      return found;
+    }
+  }
+  return [];
 }
 
-/** null: not given here, so an outer block decides. */
-export function flagOf(
-  directives: readonly Directive[],
-  name: string,
-): boolean | null {
-  const value = argumentOf(directives, name);
-  return value === null ? null : value.toLowerCase() === "on";
+/** The first argument of the effective directive of that name, or null. */
+export function argumentOf(levels: Levels, name: string): string | null {
+  return effective(levels, name).at(-1)?.args[0] ?? null;
+}
+
+/** Nginx takes `on` and `off` in any case. */
+export function isOn(levels: Levels, name: string): boolean {
+  return argumentOf(levels, name)?.toLowerCase() === "on";
+}
+
+export function isOff(levels: Levels, name: string): boolean {
+  return argumentOf(levels, name)?.toLowerCase() === "off";
 }

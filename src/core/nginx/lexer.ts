@@ -26,6 +26,7 @@ export interface Lexed {
 
 interface Cursor {
   readonly text: string;
+  readonly problems: { line: number; message: string }[];
   position: number;
   line: number;
 }
@@ -44,25 +45,15 @@ const backslash = 92;
 const openingBrace = 123;
 const closingBrace = 125;
 
-const kindOf: Readonly<Record<number, "end" | "open" | "close">> = {
-  [semicolon]: "end",
-  [openingBrace]: "open",
-  [closingBrace]: "close",
-};
-
 export function lex(text: string): Lexed {
-  const cursor: Cursor = { text, position: 0, line: 1 };
+  const cursor: Cursor = { text, problems: [], position: 0, line: 1 };
   const tokens: Token[] = [];
-  const problems: { line: number; message: string }[] = [];
   let directive: string | null = null;
 
   skipBlanks(cursor);
   while (cursor.position < text.length) {
-    const { token, problem } = readToken(cursor);
+    const token = readToken(cursor);
     tokens.push(token);
-    if (problem !== null) {
-      problems.push({ line: token.line, message: problem });
-    }
     if (token.kind === "word") {
       directive ??= token.text;
     } else if (token.kind !== "comment") {
@@ -73,35 +64,38 @@ export function lex(text: string): Lexed {
     }
     skipBlanks(cursor);
   }
-  return { tokens, problems };
+  return { tokens, problems: cursor.problems };
 }
 
 function isLuaBlock(directive: string | null): boolean {
   return directive?.endsWith("_by_lua_block") === true;
 }
 
-interface Reading {
-  readonly token: Token;
-  readonly problem: string | null;
-}
-
-function readToken(cursor: Cursor): Reading {
+function readToken(cursor: Cursor): Token {
   const { position: offset, line } = cursor;
   const code = cursor.text.charCodeAt(offset);
   if (code === sharp) {
-    const text = readComment(cursor);
-    return { token: { kind: "comment", text, line, offset }, problem: null };
+    return { kind: "comment", text: readComment(cursor), line, offset };
   }
-  const kind = kindOf[code];
-  if (kind !== undefined) {
-    cursor.position += 1;
-    return { token: { kind, text: "", line, offset }, problem: null };
+  const kind = kindOf(code);
+  if (kind === "word") {
+    return { kind, text: unescape(readWord(cursor, code)), line, offset };
   }
-  const { raw, problem } = readWord(cursor);
-  return {
-    token: { kind: "word", text: unescape(raw), line, offset },
-    problem,
-  };
+  cursor.position += 1;
+  return { kind, text: "", line, offset };
+}
+
+function kindOf(code: number): Exclude<Token["kind"], "comment"> {
+  switch (code) {
+    case semicolon:
+      return "end";
+    case openingBrace:
+      return "open";
+    case closingBrace:
+      return "close";
+    default:
+      return "word";
+  }
 }
 
 function isBlank(code: number): boolean {
@@ -130,10 +124,10 @@ function skipBlanks(cursor: Cursor): void {
 /** Moves on and counts the lines passed. */
 function skipTo(cursor: Cursor, position: number): void {
   const { text } = cursor;
-  let lineEnd = text.indexOf("\n", cursor.position);
-  while (lineEnd !== -1 && lineEnd < position) {
-    cursor.line += 1;
-    lineEnd = text.indexOf("\n", lineEnd + 1);
+  for (let passed = cursor.position; passed < position; passed += 1) {
+    if (text.charCodeAt(passed) === lineFeed) {
+      cursor.line += 1;
+    }
   }
   cursor.position = position;
 }
@@ -145,36 +139,34 @@ function readComment(cursor: Cursor): string {
   return cursor.text.slice(start, cursor.position);
 }
 
-interface Word {
-  readonly raw: string;
-  readonly problem: string | null;
-}
-
-function readWord(cursor: Cursor): Word {
-  const code = cursor.text.charCodeAt(cursor.position);
+/** The word as it stands there, without quotes. */
+function readWord(cursor: Cursor, code: number): string {
   return code === doubleQuote || code === singleQuote
     ? readQuoted(cursor, code)
-    : { raw: readPlain(cursor), problem: null };
+    : readPlain(cursor);
 }
 
-function readQuoted(cursor: Cursor, quote: number): Word {
-  const { text } = cursor;
+function readQuoted(cursor: Cursor, quote: number): string {
+  const { text, line, problems } = cursor;
   const start = cursor.position + 1;
   let end = start;
   while (end < text.length && text.charCodeAt(end) !== quote) {
     end += text.charCodeAt(end) === backslash ? 2 : 1;
   }
   if (end >= text.length) {
+    problems.push({ line, message: "a quote is never closed" });
     skipTo(cursor, text.length);
-    return { raw: text.slice(start), problem: "a quote is never closed" };
+    return text.slice(start);
+  }
+  if (!mayFollowQuote(text.charCodeAt(end + 1))) {
+    problems.push({
+      line,
+      message:
+        "a closing quote is followed by something else than a space or the directive's end",
+    });
   }
   skipTo(cursor, end + 1);
-  return {
-    raw: text.slice(start, end),
-    problem: mayFollowQuote(text.charCodeAt(end + 1))
-      ? null
-      : "a closing quote is followed by something else than a space or the directive's end",
-  };
+  return text.slice(start, end);
 }
 
 /** `NaN` is the end of the text. */

@@ -1,6 +1,6 @@
 import { formatAddress, parseListenAddress } from "./address.ts";
 import type { BindAddress } from "./address.ts";
-import { named } from "./directives.ts";
+import type { Level } from "./directives.ts";
 import type { Listener, NginxContext } from "./model.ts";
 import type { Directive, Problem } from "./parser.ts";
 
@@ -16,11 +16,11 @@ export interface Listening {
 
 /** What `listen` directives of one block add up to. UDP without QUIC is left out: it never speaks TLS. */
 export function readListenings(
-  directives: readonly Directive[],
+  level: Level,
   context: NginxContext,
   problems: Problem[],
 ): readonly Listening[] {
-  const listens = named(directives, "listen");
+  const listens = level.get("listen") ?? [];
   if (listens.length === 0 && context === "http") {
     return [readParameters("0.0.0.0:80", [])];
   }

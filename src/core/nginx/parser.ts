@@ -100,13 +100,14 @@ class TreeBuilder {
   }
 
   #takeHead(line: number): Head | null {
-    const [name, ...args] = concealKeyMaterial(this.#words);
+    const words = concealKeyMaterial(this.#words);
+    const [name] = words;
     this.#words = [];
     if (name === undefined) {
       this.#report(line, "a directive has no name");
       return null;
     }
-    return { name, args, line: this.#line };
+    return { name, args: words.slice(1), line: this.#line };
   }
 
   #close(line: number): void {
@@ -135,7 +136,8 @@ class TreeBuilder {
   #add(head: Head | null, block: readonly Directive[] | null): void {
     if (head !== null) {
       const siblings = this.#open.at(-1)?.directives ?? this.#root;
-      siblings.push({ ...head, file: this.#file, block });
+      const { name, args, line } = head;
+      siblings.push({ name, args, file: this.#file, line, block });
     }
   }
 

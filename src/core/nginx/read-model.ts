@@ -1,6 +1,7 @@
-import { effective, effectivePairs } from "./certificates.ts";
-import type { Levels, Reading } from "./certificates.ts";
-import { argumentOf, flagOf, named } from "./directives.ts";
+import { effectivePairs } from "./certificates.ts";
+import type { Reading } from "./certificates.ts";
+import { argumentOf, effective, isOff, isOn, levelOf } from "./directives.ts";
+import type { Level, Levels } from "./directives.ts";
 import { splitDump } from "./dump.ts";
 import { expandIncludes } from "./includes.ts";
 import { readListenings, shareAddresses } from "./listeners.ts";
@@ -9,6 +10,7 @@ import type { NginxContext, NginxModel, ServerBlock } from "./model.ts";
 import type { Directive, Problem } from "./parser.ts";
 import { resolvePath } from "./paths.ts";
 import { readReferences } from "./references.ts";
+import type { ContextTree } from "./references.ts";
 
 /** What the dump does not say. */
 export interface DumpEnvironment {
@@ -35,7 +37,8 @@ export function readModel(
       message: "this is no output of nginx -T",
     });
   }
-  const trees = readContexts(directives, directory, problems);
+  const main = levelOf(directives);
+  const trees = readContexts(main, directory, problems);
   const servers = trees.flatMap((tree) =>
     tree.servers.map(({ server }) => server),
   );
@@ -44,61 +47,54 @@ export function readModel(
     hostname,
     servers,
     references: trees.flatMap(readReferences),
-    pidFile: pidFile(directives, prefix),
-    errorLogs: errorLogs(directives, prefix),
+    pidFile: pidFile(main, prefix),
+    errorLogs: errorLogs(main, prefix),
     certificateCount: servers.reduce((sum, { pairs }) => sum + pairs.length, 0),
-    objectCacheInheritable:
-      flagOf(directives, "ssl_object_cache_inheritable") ?? true,
-    masterProcess: flagOf(directives, "master_process") ?? true,
+    objectCacheInheritable: !isOff([main], "ssl_object_cache_inheritable"),
+    masterProcess: !isOff([main], "master_process"),
     problems,
   };
 }
 
 const contexts = ["http", "stream", "mail"] as const satisfies NginxContext[];
 
-/** A server block of the tree, before its address is shared with others. */
+interface Context extends Reading {
+  readonly directives: readonly Directive[];
+}
+
+/** A server block of the tree, before its addresses are shared with others. */
 interface Draft extends Reading {
   readonly id: string;
   readonly head: Directive;
-  /** Its own, then those of the context around it. */
   readonly levels: Levels;
   readonly listenings: readonly Listening[];
   readonly sslOn: boolean;
 }
 
 function readContexts(
-  directives: readonly Directive[],
+  main: Level,
   directory: string,
   problems: Problem[],
-) {
-  const blocks = contexts.flatMap((context) =>
-    named(directives, context).map(({ block }) => ({
+): readonly ContextTree[] {
+  const found = contexts.flatMap((context) =>
+    (main.get(context) ?? []).map(({ block }): Context => ({
       context,
       directory,
       directives: block ?? [],
     })),
   );
   const nameServer = serverNamer();
-  const trees = blocks.map((tree) => ({
-    ...tree,
-    drafts: named(tree.directives, "server")
-      .filter(({ block }) => block !== null)
-      .map((head) => draft(tree, head, nameServer(head), problems)),
-  }));
-  const drafts = trees.flatMap((tree) => tree.drafts);
-  const listeners = shareAddresses(drafts);
-  const servers = new Map(
-    drafts.map((found, index) => [
-      found.id,
-      readServer(found, listeners[index] ?? []),
-    ]),
+  const drafts = found.map((context) =>
+    readDrafts(context, nameServer, problems),
   );
-  return trees.map(({ drafts: own, ...tree }) => ({
-    ...tree,
-    servers: own.flatMap(({ id, levels }) => {
-      const server = servers.get(id);
-      return server ? [{ server, directives: levels[0] ?? [] }] : [];
-    }),
+  const listeners = shareAddresses(drafts.flat());
+  let index = 0;
+  return found.map((context, position) => ({
+    ...context,
+    servers: (drafts[position] ?? []).map((draft) => ({
+      server: readServer(draft, listeners[index++] ?? []),
+      directives: draft.head.block ?? [],
+    })),
   }));
 }
 
@@ -113,30 +109,33 @@ function serverNamer(): (head: Directive) => string {
   };
 }
 
-function draft(
-  tree: Reading & { readonly directives: readonly Directive[] },
-  head: Directive,
-  id: string,
+function readDrafts(
+  { directives, ...reading }: Context,
+  nameServer: (head: Directive) => string,
   problems: Problem[],
-): Draft {
-  const own = head.block ?? [];
-  const levels = [own, tree.directives];
-  return {
-    context: tree.context,
-    directory: tree.directory,
-    id,
-    head,
-    levels,
-    listenings: readListenings(own, tree.context, problems),
-    sslOn: isOn(levels, "ssl"),
-  };
+): readonly Draft[] {
+  const outer = levelOf(directives);
+  return (outer.get("server") ?? []).flatMap((head) => {
+    if (head.block === null) {
+      return [];
+    }
+    const own = levelOf(head.block);
+    const levels = [own, outer];
+    return {
+      ...reading,
+      id: nameServer(head),
+      head,
+      levels,
+      listenings: readListenings(own, reading.context, problems),
+      sslOn: isOn(levels, "ssl"),
+    };
+  });
 }
 
 function readServer(
-  { id, head: { file, line }, levels, ...reading }: Draft,
+  { id, head: { file, line }, levels, context, directory }: Draft,
   listeners: ServerBlock["listeners"],
 ): ServerBlock {
-  const { context } = reading;
   return {
     id,
     context,
@@ -144,45 +143,32 @@ function readServer(
     line,
     serverNames: serverNames(levels, context),
     listeners,
-    pairs: effectivePairs(levels, reading),
+    pairs: effectivePairs(levels, { context, directory }),
     rejectsHandshake: isOn(levels, "ssl_reject_handshake"),
     passesThrough: context === "stream" && isOn(levels, "ssl_preread"),
     startTls: context === "mail" && isStartTls(levels),
-    ciphers: effective(levels, "ssl_ciphers").at(-1)?.args[0] ?? null,
+    ciphers: argumentOf(levels, "ssl_ciphers"),
   };
 }
 
 /** Only mail inherits its name. */
 function serverNames(levels: Levels, context: NginxContext): readonly string[] {
-  const found =
-    context === "mail"
-      ? effective(levels, "server_name")
-      : named(levels[0] ?? [], "server_name");
-  return found.flatMap(({ args }) => args);
-}
-
-function isOn(levels: Levels, name: string): boolean {
-  return flagOf(effective(levels, name), name) ?? false;
+  const relevant = context === "mail" ? levels : levels.slice(0, 1);
+  return effective(relevant, "server_name").flatMap(({ args }) => args);
 }
 
 function isStartTls(levels: Levels): boolean {
-  const value = effective(levels, "starttls").at(-1)?.args[0];
+  const value = argumentOf(levels, "starttls")?.toLowerCase();
   return value === "on" || value === "only";
 }
 
-function pidFile(
-  directives: readonly Directive[],
-  prefix: string,
-): string | null {
-  const written = argumentOf(directives, "pid");
+function pidFile(main: Level, prefix: string): string | null {
+  const written = argumentOf([main], "pid");
   return written === null ? null : resolvePath(prefix, written);
 }
 
-function errorLogs(
-  directives: readonly Directive[],
-  prefix: string,
-): readonly string[] {
-  return named(directives, "error_log")
+function errorLogs(main: Level, prefix: string): readonly string[] {
+  return effective([main], "error_log")
     .map(({ args }) => args[0] ?? "stderr")
     .filter((value) => !/^(?:stderr$|syslog:|memory:)/.test(value))
     .map((value) => resolvePath(prefix, value));

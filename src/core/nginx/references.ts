@@ -1,5 +1,6 @@
-import { effective, effectivePairs, readFileName } from "./certificates.ts";
-import type { Levels, Reading } from "./certificates.ts";
+import { effectivePairs, readFileName } from "./certificates.ts";
+import type { Reading } from "./certificates.ts";
+import { argumentOf, levelOf } from "./directives.ts";
 import type {
   CertificatePair,
   CertificateReference,
@@ -56,7 +57,7 @@ function ownPairs(tree: ContextTree): readonly CertificateReference[] {
   const inherited = new Set(
     tree.servers.flatMap(({ server }) => server.pairs.map(placeOf)),
   );
-  return effectivePairs([tree.directives], tree)
+  return effectivePairs([levelOf(tree.directives)], tree)
     .filter((pair) => !inherited.has(placeOf(pair)))
     .map((pair) => pairReference(pair, tree.context, []));
 }
@@ -116,10 +117,13 @@ function contextReferences(tree: ContextTree): readonly CertificateReference[] {
   });
 }
 
+/** A block's directives, then those of the blocks around it. */
+type Nesting = readonly (readonly Directive[])[];
+
 /** Those of a block and of the blocks within. */
 function blockReferences(
   tree: ContextTree,
-  levels: Levels,
+  levels: Nesting,
   servers: readonly string[],
 ): readonly CertificateReference[] {
   return (levels[0] ?? []).flatMap((directive) => {
@@ -146,13 +150,13 @@ function isReference({ name, args }: Directive): boolean {
 
 function reference(
   tree: ContextTree,
-  levels: Levels,
+  levels: Nesting,
   { name, args, file, line }: Directive,
   servers: readonly string[],
 ): CertificateReference {
   const certificate = readFileName(args[0] ?? "", tree);
-  const writtenKey = effective(levels, `${name}_key`)[0]?.args[0] ?? "";
-  const key = writtenKey === "" ? null : readFileName(writtenKey, tree);
+  const writtenKey = argumentOf(levels.map(levelOf), `${name}_key`);
+  const key = writtenKey ? readFileName(writtenKey, tree) : null;
   return {
     directive: name,
     certificate: certificate.path,

@@ -12,14 +12,36 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { Cleanup } from "../support/cleanup.ts";
 import { NginxBed, nginxProgram } from "../support/nginx.ts";
 import { pidIn, startMaster } from "../support/nginx-master.ts";
-import { hasEnded } from "../support/processes.ts";
+import { hasEnded, processEntry } from "../support/processes.ts";
+import { mustRun } from "../support/run.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { waitFor } from "../support/wait.ts";
 import { signal, targetWith, writeConfiguration } from "./nginx-host.ts";
 
 const isMaster = (title: string) => title.startsWith("nginx: master process");
+
+async function end(pid: number): Promise<void> {
+  process.kill(pid, "SIGTERM");
+  await waitFor(`process ${pid} ends`, () => hasEnded(pid));
+}
+
+/** What `inspect` says to a livecert of another user. */
+async function inspectAs(uid: number, conf: string, prefix: string) {
+  const program = `
+    import { signal, targetWith } from "./test/integration/nginx-host.ts";
+    const [conf, prefix] = process.argv.slice(1);
+    const state = await targetWith({ conf, prefix }).inspect(signal);
+    console.log(JSON.stringify(state));`;
+  const { stdout } = await mustRun("setpriv", [
+    ...[`--reuid=${uid}`, `--regid=${uid}`, "--clear-groups"],
+    ...[process.execPath, "--import", "tsx", "--input-type=module"],
+    ...["-e", program, conf, prefix],
+  ]);
+  return JSON.parse(stdout) as unknown;
+}
 
 function targetOf(bed: NginxBed) {
   return targetWith({ conf: bed.configuration, prefix: bed.prefix });
@@ -48,6 +70,7 @@ async function impostor(
 describe("a running Nginx", () => {
   it("is found with its workers", async () => {
     await using bed = await NginxBed.start({ workers: 3 });
+    await waitFor("all workers", async () => (await bed.workers())[2]);
     const state = await targetOf(bed).inspect(signal);
     const workers = (await bed.workers()).map(({ pid, startTicks }) => ({
       pid,
@@ -69,7 +92,6 @@ describe("a running Nginx", () => {
     const { path } = temporary;
     await mkdir(join(path, "main.d"));
     await writeFile(join(path, "main.d/10-pid.conf"), "pid other.pid;\n");
-    await writeFile(join(path, "main.d/20-loop.conf"), "include main.d/2*;\n");
     const conf = await writeConfiguration(path, {
       main: "include main.d/1*.conf;",
     });
@@ -111,9 +133,13 @@ describe("a running Nginx", () => {
       { isMaster, environment: {} },
     );
     const target = targetWith({ conf, prefix: path });
-    expect(await target.inspect(signal)).toMatchObject({
-      kind: "running",
-      generation: { master: { pid: master.pid }, workers: [{}, {}] },
+    await waitFor("both workers are seen", async () => {
+      const state = await target.inspect(signal);
+      return (
+        state.kind === "running" &&
+        state.generation.master.pid === master.pid &&
+        state.generation.workers.length === 2
+      );
     });
     expect(target.found?.master?.options).toBeNull();
     expect(await target.dump(signal)).toMatchObject({ kind: "ok" });
@@ -173,6 +199,66 @@ describe("a running Nginx", () => {
     expect(
       await targetWith({ conf, prefix: path }).inspect(signal),
     ).toMatchObject({
+      kind: "running",
+      generation: { master: { pid: master.pid } },
+    });
+  });
+
+  it("is the new master during an upgrade, though it is the old one's child", async () => {
+    await using temporary = await temporaryDirectory();
+    await using cleanup = new Cleanup();
+    const { path } = temporary;
+    const conf = await writeConfiguration(path);
+    const pidFile = join(path, "nginx.pid");
+    // As a daemon: Nginx ignores the signal while its first parent lives.
+    await mustRun(nginxProgram, ["-p", path, "-c", conf]);
+    const old = await pidIn(pidFile);
+    cleanup.defer(() => end(old));
+    process.kill(old, "SIGUSR2");
+    const target = targetWith({ conf, prefix: path });
+    const pid = await waitFor("the new master is found", async () => {
+      const state = await target.inspect(signal);
+      if (state.kind !== "running") return null;
+      const { master, workers } = state.generation;
+      return master.pid !== old && workers.length > 0 ? master.pid : null;
+    });
+    cleanup.defer(() => end(pid));
+    expect(await pidIn(pidFile)).toBe(pid);
+    expect((await processEntry(pid))?.parentPid).toBe(old);
+  });
+
+  it("is found without workers where it is told to have none", async () => {
+    await using temporary = await temporaryDirectory();
+    const { path } = temporary;
+    const pidFile = join(path, "nginx.pid");
+    const conf = await writeConfiguration(path, {
+      main: `master_process off; pid ${pidFile};`,
+    });
+    const command = [nginxProgram, "-p", path, "-c", conf, "-g", "daemon off;"];
+    await using single = await startMaster(command, {
+      isMaster: (title) => title === command.join(" "),
+      workers: "none",
+    });
+    await pidIn(pidFile);
+    const state = await targetWith({ conf, prefix: path }).inspect(signal);
+    expect(state).toMatchObject({
+      kind: "running",
+      youngestWorkerStartMs: null,
+      generation: { master: { pid: single.pid }, workers: [], draining: [] },
+    });
+  });
+
+  it("is found by the ordinary user who runs it", async () => {
+    await using temporary = await temporaryDirectory();
+    const { path } = temporary;
+    const conf = await writeConfiguration(path);
+    await mustRun("chown", ["-R", "1000:1000", path]);
+    await using master = await startMaster(
+      [nginxProgram, "-p", path, "-c", conf, "-g", "daemon off;"],
+      { isMaster, uid: 1000 },
+    );
+    await pidIn(join(path, "nginx.pid"));
+    expect(await inspectAs(1000, conf, path)).toMatchObject({
       kind: "running",
       generation: { master: { pid: master.pid } },
     });
@@ -271,6 +357,14 @@ describe("an Nginx that is not to be trusted", () => {
     });
     expect(await target.dump(signal)).toMatchObject({ kind: "failed" });
     expect(await target.reload(signal)).toMatchObject({ kind: "failed" });
+  });
+
+  it("is root's where livecert is an ordinary user", async () => {
+    await using bed = await NginxBed.start({});
+    expect(await inspectAs(1000, bed.configuration, bed.prefix)).toEqual({
+      kind: "foreign",
+      reason: expect.stringContaining("which only root may look at") as string,
+    });
   });
 
   it("is a worker whose pid stands in the pid file", async () => {

@@ -361,7 +361,7 @@ describe("a reload", () => {
   });
 
   it("that Nginx refuses at run time is explained by its error log", async () => {
-    await using bed = await NginxBed.start({});
+    await using bed = await NginxBed.start({ workers: 1 });
     const { target, generation } = await inspected(bed);
     const taken = createServer().listen(0, "127.0.0.1");
     await once(taken, "listening");

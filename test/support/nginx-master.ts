@@ -17,6 +17,8 @@ export async function startMaster(
   command: readonly string[],
   options: {
     readonly isMaster: (title: string) => boolean;
+    /** `none` under `master_process off`: then it is ready when its pid file is, which is the caller's to see. */
+    readonly workers?: "some" | "none";
     readonly uid?: number;
     readonly environment?: NodeJS.ProcessEnv;
     readonly cwd?: string;
@@ -37,7 +39,7 @@ export async function startMaster(
   try {
     await once(child, "spawn");
     const pid = await waitFor("the master has workers", () =>
-      findMaster(child.pid ?? 0, options.isMaster),
+      findMaster(child.pid ?? 0, options.isMaster, options.workers ?? "some"),
     );
     return {
       pid,
@@ -60,9 +62,11 @@ export async function pidIn(file: string): Promise<number> {
 async function findMaster(
   root: number,
   isMaster: (title: string) => boolean,
+  workers: "some" | "none",
 ): Promise<number | null> {
   const family = await descendants(root);
   const masters = family.filter(({ title }) => isMaster(title));
+  if (workers === "none") return masters[0]?.pid ?? null;
   for (const { pid } of masters)
     if ((await childrenOf(pid)).some(({ title }) => !isMaster(title)))
       return pid;

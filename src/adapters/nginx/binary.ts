@@ -2,8 +2,7 @@
  * Which Nginx program is the host's, and what was compiled into it. As root, livecert runs only a program that nobody
  * but root could have put there: a user's own `nginx` early in PATH is passed over.
  */
-import { constants } from "node:fs";
-import { access, realpath, stat } from "node:fs/promises";
+import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
 import { LivecertError } from "../../errors.ts";
 import { describeEnd, runProgram } from "../process/run.ts";
@@ -73,7 +72,7 @@ export interface DefaultsCache {
  * @throws LivecertError `nginx-not-found` where it does not exist, `configuration-unsafe` where others could change it.
  */
 export async function configuredBinary(path: string): Promise<NginxBinary> {
-  const found = await readBinary(path);
+  const found = readBinary(path);
   if (found === null)
     throw new LivecertError(
       "nginx-not-found",
@@ -100,23 +99,16 @@ export async function searchBinaries(
   const paths = nginxNames.flatMap((name) =>
     [...places].map((directory) => join(directory, name)),
   );
-  const readings = await Promise.all(paths.map(readBinary));
-  const distinct = new Map<string, string>();
-  const binaries: NginxBinary[] = [];
+  const binaries = new Map<string, NginxBinary>();
   const refused: string[] = [];
-  for (const [index, binary] of readings.entries()) {
-    const path = paths[index];
-    if (binary === null || path === undefined || distinct.has(binary.path))
-      continue;
+  for (const path of paths) {
+    const binary = readBinary(path);
+    if (binary === null || binaries.has(binary.path)) continue;
     const ownership = await checkOwnership(path);
-    if (ownership.kind === "untrusted") {
-      refused.push(`${path} is not run: ${ownership.reason}`);
-      continue;
-    }
-    distinct.set(binary.path, path);
-    binaries.push(binary);
+    if (ownership.kind === "trusted") binaries.set(binary.path, binary);
+    else refused.push(`${path} is not run: ${ownership.reason}`);
   }
-  return { binaries, refused };
+  return { binaries: [...binaries.values()], refused };
 }
 
 /** True for the executables of Nginx and its forks, by their file name alone. */
@@ -195,12 +187,13 @@ function configureOptions(line: string): ReadonlyMap<string, string> {
   );
 }
 
-async function readBinary(path: string): Promise<NginxBinary | null> {
+/** Without promises: a search asks for a hundred paths, nearly all of which do not exist. */
+function readBinary(path: string): NginxBinary | null {
   try {
-    const resolved = await realpath(path);
-    await access(resolved, constants.X_OK);
-    const file = await stat(resolved, { bigint: true });
-    if (!file.isFile()) return null;
+    const file = statSync(path, { bigint: true, throwIfNoEntry: false });
+    if (file?.isFile() !== true) return null;
+    accessSync(path, constants.X_OK);
+    const resolved = realpathSync(path);
     const { dev, ino, size, mtimeNs, ctimeNs } = file;
     return {
       path: resolved,

@@ -2,7 +2,7 @@
  * The host's Nginx as far as it can be known without running it: which program, which configuration, which pid file.
  * Several may be installed (a distribution's and OpenResty, say); the one that runs is the one that is meant.
  */
-import { isAbsolute, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Settings } from "../../core/settings/settings.ts";
 import { LivecertError } from "../../errors.ts";
 import { checkOwnership } from "../process/trust.ts";
@@ -42,14 +42,14 @@ export interface Installations {
 /**
  * The installations in the order of preference, each read when it is reached.
  *
- * @throws LivecertError where a setting names what does not exist or what others could change.
+ * @throws LivecertError `nginx-not-found` or `configuration-unsafe`, also while they are read, where a setting names what
+ *   does not exist or what others could change.
  */
 export async function findInstallations(
   search: InstallationSearch,
   signal: AbortSignal,
 ): Promise<Installations> {
-  const { bin, conf } = search.settings;
-  if (conf !== null) await checkConfiguration(conf);
+  const { bin } = search.settings;
   const { binaries, refused } =
     bin === null
       ? await searchBinaries(
@@ -84,6 +84,7 @@ async function readInstallation(
     prefix,
     settings.conf ?? defaults.configuration,
   );
+  if (settings.conf !== null) await checkConfiguration(configuration);
   const pid = await readPidDirective(configuration);
   const installation = {
     binary,
@@ -97,10 +98,10 @@ async function readInstallation(
 }
 
 async function checkConfiguration(path: string): Promise<void> {
-  if (!isAbsolute(path)) return;
   const ownership = await checkOwnership(path);
   if (ownership.kind === "trusted") return;
   throw new LivecertError("configuration-unsafe", ownership.reason, {
-    remedy: `set --nginx-conf to a file that, like every directory above it, only root can write to`,
+    remedy:
+      "set --nginx-conf to a file that, like every directory above it, only root can write to",
   });
 }

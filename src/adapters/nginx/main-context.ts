@@ -8,15 +8,13 @@ import { dirname, join, resolve } from "node:path";
 import { globToRegExp, isGlob } from "../../core/nginx/glob.ts";
 import { type Directive, parseFile } from "../../core/nginx/parser.ts";
 
-/** Nobody includes deeper; a file that includes itself would go on for ever. */
-const deepestInclude = 8;
 const maxFileBytes = 16 * 1024 * 1024;
 
 /** As written; null without one, or where the file cannot be read. */
 export async function readPidDirective(
   configuration: string,
 ): Promise<string | null> {
-  return searchFile(configuration, dirname(configuration), deepestInclude);
+  return searchFile(configuration, dirname(configuration), new Set());
 }
 
 /** The `pid` directive in a piece of main context such as the value of `-g`. */
@@ -24,29 +22,32 @@ export function pidDirective(text: string): string | null {
   return ownPid(parseFile("", text).directives);
 }
 
+/** Each file is looked at once, so that one that includes itself comes to an end. */
 async function searchFile(
   path: string,
   directory: string,
-  depth: number,
+  seen: Set<string>,
 ): Promise<string | null> {
-  const text = depth === 0 ? null : await readConfiguration(path);
+  if (seen.has(path)) return null;
+  seen.add(path);
+  const text = await readConfiguration(path);
   if (text === null) return null;
   const { directives } = parseFile(path, text);
   return (
-    ownPid(directives) ?? (await searchIncludes(directives, directory, depth))
+    ownPid(directives) ?? (await searchIncludes(directives, directory, seen))
   );
 }
 
 async function searchIncludes(
   directives: readonly Directive[],
   directory: string,
-  depth: number,
+  seen: Set<string>,
 ): Promise<string | null> {
   for (const { name, args } of directives) {
     const [pattern] = args;
     if (name !== "include" || pattern === undefined) continue;
     for (const path of await expand(resolve(directory, pattern))) {
-      const pid = await searchFile(path, directory, depth - 1);
+      const pid = await searchFile(path, directory, seen);
       if (pid !== null) return pid;
     }
   }

@@ -202,12 +202,12 @@ function isChildOfItsKind(record: ProcessRecord): boolean {
   return withoutDeleted(parent) === withoutDeleted(record.executable);
 }
 
-async function reachReason(installation: Installation): Promise<string | null> {
-  for (const path of [installation.binary.path, installation.configuration]) {
-    const ownership = await checkOwnership(path);
-    if (ownership.kind === "untrusted") return ownership.reason;
-  }
-  return null;
+/** The program was checked when it was found. */
+async function reachReason({
+  configuration,
+}: Installation): Promise<string | null> {
+  const ownership = await checkOwnership(configuration);
+  return ownership.kind === "untrusted" ? ownership.reason : null;
 }
 
 /** Accepts it if its own `-c` and `-p` name our configuration, or cannot be read. */

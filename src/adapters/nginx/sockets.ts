@@ -3,7 +3,8 @@
  * process holds. So a mismatch is put down to Nginx only where the socket that answered is Nginx's own, not that of
  * another program, another Nginx or a port redirection.
  */
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { readdirSync, readlinkSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import type { ConnectionEnds } from "../../ports.ts";
 import {
   addressDigits,
@@ -107,40 +108,40 @@ async function byUnixListener(
 }
 
 /** Null as well where only some of the sockets are theirs: either may have answered. */
-async function holds(
-  question: Question,
-  inodes: readonly string[],
-): Promise<boolean | null> {
+function holds(question: Question, inodes: readonly string[]): boolean | null {
   if (inodes.length === 0) return null;
   const missing = new Set(inodes);
   for (const pid of question.processes) {
-    const held = await removeHeld(pid, missing);
-    if (held === "unreadable") return null;
+    if (removeHeld(pid, missing) === "unreadable") return null;
     if (missing.size === 0) return true;
   }
   return missing.size === inodes.length ? false : null;
 }
 
 /** Removes from `wanted` what the process holds; one that has just ended holds nothing. */
-async function removeHeld(
-  pid: number,
-  wanted: Set<string>,
-): Promise<"read" | "unreadable"> {
+function removeHeld(pid: number, wanted: Set<string>): "read" | "unreadable" {
   const directory = `/proc/${String(pid)}/fd`;
   let names: readonly string[];
   try {
-    names = await readdir(directory);
+    names = readdirSync(directory);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return code === "ENOENT" || code === "ESRCH" ? "read" : "unreadable";
   }
   for (const name of names) {
-    const link = await readlink(`${directory}/${name}`).catch(() => "");
-    const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
-    if (inode !== undefined) wanted.delete(inode);
+    wanted.delete(socketInode(`${directory}/${name}`) ?? "");
     if (wanted.size === 0) break;
   }
   return "read";
+}
+
+/** Null for another kind of file, and for one that was closed meanwhile. */
+function socketInode(descriptor: string): string | null {
+  try {
+    return /^socket:\[(\d+)\]$/.exec(readlinkSync(descriptor))?.[1] ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** The sockets that have the port at either end; null where the tables cannot be read. */

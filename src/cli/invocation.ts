@@ -1,5 +1,6 @@
 import type { Log } from "../adapters/log/log.ts";
 import type { Origins } from "../core/settings/merge.ts";
+import type { OptionValues } from "../core/settings/options.ts";
 import type { Settings } from "../core/settings/settings.ts";
 
 /**
@@ -10,6 +11,8 @@ export interface Invocation<Arguments> {
   readonly command: string;
   readonly arguments: Arguments;
   readonly settings: Settings;
+  /** The same, one value per row of the option table. */
+  readonly values: OptionValues;
   /** Where each setting came from. */
   readonly origins: Origins;
   readonly log: Log;

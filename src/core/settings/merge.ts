@@ -142,3 +142,19 @@ export function givenByFlags(
     base: workingDirectory,
   }));
 }
+
+/** Read by something else than the table: where the file is, and by the hook scripts. */
+const otherVariables = ["LIVECERT_CONFIG", "LIVECERT_FALLBACK"];
+
+/** Variables that look like ours and mean nothing, each with what it may have meant. */
+export function unknownVariables(
+  environment: Readonly<Record<string, string | undefined>>,
+): readonly { readonly variable: string; readonly nearest: string | null }[] {
+  const known = [...optionKeys.map(variableOf), ...otherVariables];
+  return Object.keys(environment)
+    .filter((name) => name.startsWith("LIVECERT_") && !known.includes(name))
+    .map((variable) => ({
+      variable,
+      nearest: nearest(variable, known)[0] ?? null,
+    }));
+}

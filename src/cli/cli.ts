@@ -1,0 +1,225 @@
+import yargs, { type Argv } from "yargs";
+import { nearest } from "../core/settings/nearest.ts";
+import {
+  optionKeys,
+  options,
+  type OptionKey,
+} from "../core/settings/options.ts";
+import { LivecertError } from "../errors.ts";
+import { commands, type Command, type Words } from "./commands.ts";
+import { commonOptions, flagName, ownOption } from "./options.ts";
+import type { ParsedLine } from "./parsed-line.ts";
+
+export type UnderstoodLine =
+  | { readonly kind: "call"; readonly line: ParsedLine }
+  | { readonly kind: "help"; readonly text: string };
+
+/**
+ * Understands a command line by the table of commands and the table of options.
+ *
+ * @throws LivecertError usage, with the nearest command or option where something is misspelt
+ */
+export async function parseCommandLine(
+  words: readonly string[],
+  columns: number,
+): Promise<UnderstoodLine> {
+  const parser = declareAll(
+    yargs()
+      .scriptName("livecert")
+      .usage(
+        "$0 COMMAND\n\nMakes the certificate on disk the certificate that is live.",
+      )
+      .parserConfiguration({
+        "camel-case-expansion": false,
+        "dot-notation": false,
+        "greedy-arrays": false,
+        "parse-numbers": false,
+        "parse-positional-numbers": false,
+      })
+      .version(false)
+      .help("help", "show this help")
+      .alias("help", "h")
+      .options(commonOptions())
+      .exitProcess(false)
+      .wrap(Math.min(columns, 100)),
+  );
+  const { error, output, parsed } = await parse(parser, words);
+  if (error !== null) throw asUsageError(error);
+  if (output !== "") return { kind: "help", text: `${output}\n` };
+  return { kind: "call", line: toParsedLine(parsed) };
+}
+
+type Parsed = Readonly<Record<string, unknown>> & {
+  readonly _: readonly (string | number)[];
+};
+
+function declareAll(parser: Argv): Argv {
+  for (const [name, command] of Object.entries(commands)) {
+    parser.command(signature(name, command.words), command.text, (own) =>
+      declareOwn(own, command),
+    );
+  }
+  return parser.check((parsed) => {
+    refuseMistakes(parsed);
+    return true;
+  });
+}
+
+function declareOwn(parser: Argv, command: Command): Argv {
+  for (const [name, option] of Object.entries(command.options))
+    parser.option(name, ownOption(option));
+  return command.words === null
+    ? parser
+    : parser.positional(command.words.name, {
+        describe: command.words.text,
+        type: "string",
+      });
+}
+
+/** In yargs' words: `deploy [lineage..]`. */
+function signature(name: string, words: Words | null): string {
+  if (words === null) return name;
+  const forms = {
+    one: `<${words.name}>`,
+    optional: `[${words.name}]`,
+    many: `[${words.name}..]`,
+  };
+  return `${name} ${forms[words.number]}`;
+}
+
+interface ParserAnswer {
+  readonly error: Error | null;
+  /** What yargs would print: its help, where that was asked for. */
+  readonly output: string;
+  readonly parsed: Parsed;
+}
+
+async function parse(
+  parser: Argv,
+  words: readonly string[],
+): Promise<ParserAnswer> {
+  let answer: Omit<ParserAnswer, "parsed"> = { error: null, output: "" };
+  const parsed = await parser.parseAsync(words, {}, (error, _, output) => {
+    answer = { error: error ?? null, output };
+  });
+  return { ...answer, parsed };
+}
+
+/** yargs' own complaints, of which one needs other words. */
+function asUsageError(error: Error): LivecertError {
+  if (error instanceof LivecertError) return error;
+  const flag = /^Not enough arguments following: (.*)$/.exec(
+    error.message,
+  )?.[1];
+  const message =
+    flag === undefined
+      ? error.message.charAt(0).toLowerCase() + error.message.slice(1)
+      : `${dashed(flag)} needs a value`;
+  return new LivecertError("usage", message, { remedy: "livecert --help" });
+}
+
+function refuseMistakes(parsed: Parsed): void {
+  const [name] = parsed._.map(String);
+  if (name === undefined)
+    throw new LivecertError("usage", "a command is missing", {
+      remedy: "livecert --help",
+    });
+  const command = commands[name];
+  if (command === undefined || !Object.hasOwn(commands, name))
+    throw unknown("command", name, Object.keys(commands), (word) => word);
+  const words = wordsOf(parsed, command);
+  const limit = command.words === null ? 0 : wordLimits[command.words.number];
+  if (words.length > limit)
+    throw new LivecertError(
+      "usage",
+      `${name} does not take ${JSON.stringify(words[limit])}`,
+      { remedy: `livecert ${name} --help` },
+    );
+  refuseUnknownOption(parsed, command);
+}
+
+const wordLimits = { one: 1, optional: 1, many: Infinity } as const;
+
+/** Those that yargs found a place for, then those after `--` and those too many. */
+function wordsOf(parsed: Parsed, command: Command): readonly string[] {
+  const placed: unknown =
+    command.words === null ? undefined : parsed[command.words.name];
+  const words: readonly unknown[] = Array.isArray(placed) ? placed : [placed];
+  return [...words, ...parsed._.slice(1)]
+    .filter((word) => word !== undefined)
+    .map(String);
+}
+
+function refuseUnknownOption(parsed: Parsed, command: Command): void {
+  const flags = [
+    "help",
+    "config",
+    ...optionKeys.map(flagName),
+    ...Object.keys(command.options),
+  ];
+  const shorts = Object.values(command.options).map(({ short }) => short);
+  const known = new Set([
+    ...flags,
+    ...shorts,
+    "h",
+    "_",
+    "$0",
+    command.words?.name,
+  ]);
+  const mistaken = Object.keys(parsed).find((key) => !known.has(key));
+  if (mistaken !== undefined) throw unknown("option", mistaken, flags, dashed);
+}
+
+function unknown(
+  what: "command" | "option",
+  word: string,
+  candidates: readonly string[],
+  write: (word: string) => string,
+): LivecertError {
+  const [first] = nearest(word, candidates);
+  return new LivecertError("usage", `there is no ${what} ${write(word)}`, {
+    remedy:
+      first === undefined ? "livecert --help" : `did you mean ${write(first)}?`,
+  });
+}
+
+function dashed(name: string): string {
+  return name.length === 1 ? `-${name}` : `--${name}`;
+}
+
+function toParsedLine(parsed: Parsed): ParsedLine {
+  const name = String(parsed._[0]);
+  const command = commands[name];
+  if (command === undefined) throw new Error(`undeclared command: ${name}`);
+  const ownRows = Object.entries(command.options);
+  const config = lastOf(parsed["config"]);
+  return {
+    command: name,
+    words: wordsOf(parsed, command),
+    own: given(
+      ownRows.map(([option, { type }]) => [
+        option,
+        type === "texts" ? parsed[option] : lastOf(parsed[option]),
+      ]),
+    ),
+    flags: given(
+      optionKeys.map((key) => [key, flagValue(key, parsed[flagName(key)])]),
+    ),
+    config: typeof config === "string" ? config : null,
+  };
+}
+
+function flagValue(key: OptionKey, value: unknown): unknown {
+  return options[key].type === "paths" ? value : lastOf(value);
+}
+
+/** An option given twice comes as a list: the last one counts. */
+function lastOf(value: unknown): unknown {
+  return Array.isArray(value) ? value.at(-1) : value;
+}
+
+function given<Key>(
+  values: readonly (readonly [Key, unknown])[],
+): ReadonlyMap<Key, unknown> {
+  return new Map(values.filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,32 @@
+import { basename, dirname, join, resolve } from "node:path";
+import { openStore } from "../../adapters/store/store.ts";
+import type { HistoryArguments, Invocation } from "../invocation.ts";
+import { renderHistory } from "../render/history.ts";
+import { renderJson } from "../render/json.ts";
+
+export async function run(
+  invocation: Invocation<HistoryArguments>,
+): Promise<number> {
+  const { settings, log, stdout } = invocation;
+  const store = await openStore({ stateDir: settings.stateDir, log });
+  const newestFirst = await store.journal.read({
+    limit: invocation.arguments.newest,
+    lineage: lineageOf(invocation) ?? undefined,
+  });
+  const entries = newestFirst.toReversed();
+  stdout.write(
+    settings.json
+      ? renderJson({ schema: 1, entries })
+      : renderHistory(entries, stdout),
+  );
+  return 0;
+}
+
+/** A path below `live/` is a name to the journal, any other path a certificate's. */
+function lineageOf(invocation: Invocation<HistoryArguments>): string | null {
+  const { lineage } = invocation.arguments;
+  if (lineage === null || !lineage.includes("/")) return lineage;
+  const path = resolve(invocation.workingDirectory, lineage);
+  const live = join(invocation.settings.certbotDir, "live");
+  return dirname(path) === live ? basename(path) : path;
+}

@@ -1,0 +1,150 @@
+import { createColors } from "picocolors";
+import { isFailure } from "../../core/decision/outcome.ts";
+import type {
+  LeafReport,
+  LineageReport,
+  ProbeReport,
+  RunDocument,
+} from "../../core/report/document.ts";
+import { printable } from "../../core/report/text.ts";
+import type { Finding, Severity } from "../../core/validation/finding.ts";
+import { shortFingerprint } from "./fingerprint.ts";
+import type { Cell, TableStyle } from "./table.ts";
+
+export type RunStyle = Pick<TableStyle, "colours"> & {
+  readonly now: Date;
+};
+
+type Colours = ReturnType<typeof createColors>;
+
+/** What a run found and did, for people: one paragraph per lineage, the most grave last, where the eye rests. */
+export function renderRun(document: RunDocument, style: RunStyle): string {
+  const colours = createColors(style.colours);
+  const paragraphs = [...document.lineages]
+    .sort((one, other) => gravity(one) - gravity(other))
+    .map((lineage) => renderLineage(lineage, colours, style.now));
+  const nginxErrors = (document.nginx?.errors ?? []).map(
+    (line) => `nginx: ${line.replace(/^nginx: /, "")}`,
+  );
+  const warnings = document.warnings.map((warning) => `warning: ${warning}`);
+  const text = [
+    ...paragraphs.flat(),
+    ...nginxErrors,
+    ...warnings,
+    summary(document),
+  ];
+  return text.map((line) => `${line}\n`).join("");
+}
+
+/** Sorts by what somebody must act on. */
+function gravity({ outcome, valid }: LineageReport): number {
+  if (outcome !== null && isFailure(outcome)) return 2;
+  return valid ? 0 : 1;
+}
+
+function summary({ lineages, reloads }: RunDocument): string {
+  const failed = lineages.filter((lineage) => gravity(lineage) > 0).length;
+  if (lineages.length === 0) return "there is nothing to do";
+  const counted =
+    lineages.length === 1 ? "1 certificate" : `${lineages.length} certificates`;
+  const failures = failed === 0 ? "all well" : `${failed} in need of attention`;
+  const reloaded = reloads === 1 ? "1 reload" : `${reloads} reloads`;
+  return `${counted}, ${failures}, ${reloaded}`;
+}
+
+export function renderLineage(
+  lineage: LineageReport,
+  colours: Colours,
+  now: Date,
+): readonly string[] {
+  const { leaf, reason, remedy } = lineage;
+  const outcome = outcomeCell(lineage, colours);
+  const title = `${colours.bold(lineageLabel(lineage))}: ${outcome.paint(outcome.text)}`;
+  const unseen = lineage.probes.filter(({ verdict }) => verdict !== "live");
+  return [
+    reason === null ? title : `${title}, ${printable(reason)}`,
+    ...(leaf === null ? [] : [`  ${renderLeaf(leaf, now)}`]),
+    ...lineage.findings.flatMap((finding) => renderFinding(finding, colours)),
+    ...seenAt(lineage.probes),
+    ...unseen.map((probe) => `  ${renderProbe(probe, colours)}`),
+    ...(remedy === null ? [] : [`  hint: ${printable(remedy)}`]),
+  ];
+}
+
+export function lineageLabel({ name, path }: LineageReport): string {
+  return printable(name ?? path);
+}
+
+/** `sound` or `not sound` where nobody asked what is served. */
+export function outcomeCell(
+  { outcome, valid }: LineageReport,
+  colours: Colours,
+): Exclude<Cell, string> {
+  if (outcome === null)
+    return valid
+      ? { text: "sound", paint: colours.green }
+      : { text: "not sound", paint: colours.red };
+  if (isFailure(outcome)) return { text: outcome, paint: colours.red };
+  return outcome === "unverified" || outcome === "unused"
+    ? { text: outcome, paint: colours.yellow }
+    : { text: outcome, paint: colours.green };
+}
+
+function renderLeaf(leaf: LeafReport, now: Date): string {
+  const names = printable(shortList(leaf.subjectAltNames));
+  return `${shortFingerprint(leaf.fingerprint256)}, ${leaf.keyType}, ${renderExpiry(leaf.notAfter, now)}, ${names}`;
+}
+
+/** `expires 2027-02-21 (in 90 days)`; both dates are days in UTC. */
+export function renderExpiry(notAfter: string, now: Date): string {
+  const days = Math.floor((Date.parse(notAfter) - now.getTime()) / 86_400_000);
+  const day = notAfter.slice(0, 10);
+  if (days < 0) return `expired ${day}`;
+  return `expires ${day} (in ${days === 1 ? "1 day" : `${days} days`})`;
+}
+
+const shownNames = 4;
+
+/** Certificates may hold a hundred names. */
+export function shortList(names: readonly string[]): string {
+  const bare = names.map((name) => name.replace(/^DNS:/, ""));
+  const rest = bare.length - shownNames;
+  if (bare.length === 0) return "no names";
+  return rest > 0
+    ? `${bare.slice(0, shownNames).join(" ")} and ${rest} more`
+    : bare.join(" ");
+}
+
+function renderFinding(finding: Finding, colours: Colours): readonly string[] {
+  const paint: Readonly<Record<Severity, (text: string) => string>> = {
+    fatal: colours.red,
+    regression: colours.red,
+    warning: colours.yellow,
+  };
+  return [
+    `  ${paint[finding.severity](finding.severity)} ${finding.rule}: ${printable(finding.message)}`,
+    `    hint: ${printable(finding.hint)}`,
+  ];
+}
+
+function seenAt(probes: readonly ProbeReport[]): readonly string[] {
+  const live = probes.filter(({ verdict }) => verdict === "live").length;
+  return live === 0
+    ? []
+    : [`  seen at ${live} of ${probes.length} probe points`];
+}
+
+/** Always the address and name asked, what was expected and what was seen. */
+function renderProbe(probe: ProbeReport, colours: Colours): string {
+  const asked = printable(
+    `${probe.address} (${probe.servername ?? "without a name"})`,
+  );
+  const expected = `expected ${shortFingerprint(probe.expected)}`;
+  const seen = `saw ${shortFingerprint(probe.after ?? probe.before)}`;
+  const why = probe.error === null ? "" : `, ${printable(probe.error)}`;
+  const word =
+    probe.verdict === "stale"
+      ? colours.red(probe.verdict)
+      : colours.yellow(probe.verdict);
+  return `${word} ${asked}: ${expected}, ${seen}${why}`;
+}

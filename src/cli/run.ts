@@ -1,0 +1,116 @@
+import { createLog, type OpenLog } from "../adapters/log/log.ts";
+import type { LogLevel } from "../core/settings/settings.ts";
+import { commands } from "./commands.ts";
+import { describeFailure } from "./failure.ts";
+import { parseHookLine } from "./hook-line.ts";
+import type { Environment } from "./invocation.ts";
+import {
+  createOutput,
+  wantsColours,
+  type Alphabet,
+  type Stream,
+} from "./output.ts";
+import type { ParsedLine } from "./parsed-line.ts";
+import { loadSettings, type LoadedSettings } from "./settings.ts";
+
+/** What a run is given of the process. */
+export interface Process {
+  /** The command line without program and script. */
+  readonly words: readonly string[];
+  readonly environment: Environment;
+  readonly workingDirectory: string;
+  readonly stdout: Stream;
+  readonly stderr: Stream;
+  readonly readStdin: () => Promise<Uint8Array>;
+  readonly signal: AbortSignal;
+  readonly now: () => Date;
+}
+
+/** Runs one command line to its exit code. Never throws: here is the one last catch. */
+export async function runCommandLine(process: Process): Promise<number> {
+  let log = openLog(process, "info");
+  try {
+    const line = await understand(process);
+    if (line === null) return 0;
+    const loaded = await loadSettings(
+      line,
+      process.environment,
+      process.workingDirectory,
+    );
+    log = openLog(process, loaded.settings.logLevel);
+    return await call(process, line, loaded, log);
+  } catch (error) {
+    return reportFailure(error, process, log);
+  } finally {
+    await log.flush();
+  }
+}
+
+/** null: help was asked for and printed. */
+async function understand(process: Process): Promise<ParsedLine | null> {
+  const hookLine = parseHookLine(process.words);
+  if (hookLine !== null) return hookLine;
+  const { parseCommandLine } = await import("./cli.ts");
+  const understood = await parseCommandLine(
+    process.words,
+    process.stdout.columns ?? 80,
+  );
+  if (understood.kind === "call") return understood.line;
+  process.stdout.write(understood.text);
+  return null;
+}
+
+function call(
+  process: Process,
+  line: ParsedLine,
+  { settings, values, origins }: LoadedSettings,
+  log: OpenLog,
+): Promise<number> {
+  const command = commands[line.command];
+  if (command === undefined)
+    throw new Error(`undeclared command: ${line.command}`);
+  const { environment, workingDirectory, readStdin, signal, now } = process;
+  const output = (stream: Stream) =>
+    createOutput(stream, environment, alphabetOf(process));
+  return command.call(line, {
+    command: line.command,
+    settings,
+    values,
+    origins,
+    log,
+    stdout: output(process.stdout),
+    stderr: output(process.stderr),
+    readStdin,
+    environment,
+    workingDirectory,
+    signal,
+    now,
+  });
+}
+
+/** Also before the line is understood, so that a hook's mistakes are told in ASCII too. */
+function alphabetOf(process: Process): Alphabet {
+  return process.words.includes("hook") ? "ascii" : "unicode";
+}
+
+function openLog(process: Process, level: LogLevel): OpenLog {
+  const { stderr, environment, now } = process;
+  const terminal = stderr.isTTY === true;
+  return createLog({
+    level,
+    format: terminal
+      ? { kind: "people", colours: wantsColours(terminal, environment) }
+      : { kind: "json" },
+    descriptor: 2,
+    now,
+  });
+}
+
+function reportFailure(error: unknown, process: Process, log: OpenLog): number {
+  const failure = describeFailure(error, process.signal);
+  if (failure.isDefect) log.error("unexpected error", { error });
+  createOutput(process.stderr, process.environment, alphabetOf(process)).write(
+    failure.text,
+  );
+  return failure.exitCode;
+}

@@ -1,6 +1,6 @@
 /** A TLS client that shares no code with livecert: the `openssl s_client` program. */
 import { fingerprintOf } from "./pki.ts";
-import { run } from "./run.ts";
+import { run, type RunResult } from "./run.ts";
 
 export interface Handshake {
   /** `127.0.0.1:8443`, `[::1]:8443` or `unix:/path`. */
@@ -15,11 +15,37 @@ export interface Handshake {
 export async function servedChain(
   handshake: Handshake,
 ): Promise<readonly string[]> {
-  const { stdout } = await run(
+  const { stdout } = await client(handshake, ["-showcerts"]);
+  return (
+    stdout.match(
+      /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----\n/g,
+    ) ?? []
+  );
+}
+
+/** What OpenSSL thinks of the served chain: `OK`, its own words on the first fault, or null where the handshake fails. */
+export async function verdictOf(
+  handshake: Handshake & { readonly servername: string },
+  /** The only trusted roots, as a file. */
+  rootFile: string,
+): Promise<string | null> {
+  const { stdout } = await client(handshake, [
+    ...["-CAfile", rootFile, "-no-CApath", "-no-CAstore"],
+    ...["-verify_hostname", handshake.servername],
+  ]);
+  if (!stdout.includes("-----BEGIN CERTIFICATE-----")) return null;
+  return /^Verification(?: error)?: (.*)$/m.exec(stdout)?.[1] ?? null;
+}
+
+function client(
+  handshake: Handshake,
+  args: readonly string[],
+): Promise<RunResult> {
+  return run(
     "openssl",
     [
       "s_client",
-      "-showcerts",
+      ...args,
       ...(handshake.address.startsWith("unix:")
         ? ["-unix", handshake.address.slice("unix:".length)]
         : ["-connect", handshake.address]),
@@ -29,11 +55,6 @@ export async function servedChain(
       ...(handshake.args ?? []),
     ],
     { limitMs: 20_000 },
-  );
-  return (
-    stdout.match(
-      /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----\n/g,
-    ) ?? []
   );
 }
 

@@ -12,6 +12,7 @@ import { temporaryDirectory } from "./temporary.ts";
 export type KeyType =
   | "ec-p256"
   | "ec-p384"
+  | "ec-secp256k1"
   | "ed25519"
   | "rsa-1024"
   | "rsa-2048"
@@ -42,6 +43,7 @@ export interface Issued {
 const algorithms: Readonly<Record<KeyType, readonly string[]>> = {
   "ec-p256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
   "ec-p384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+  "ec-secp256k1": ["EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
   ed25519: ["ED25519"],
   "rsa-1024": ["RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
   "rsa-2048": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
@@ -152,6 +154,36 @@ export async function createKey(keyType: KeyType): Promise<string> {
     ...algorithms[keyType],
   ]);
   return stdout;
+}
+
+/** The same key, encrypted (PKCS#8). */
+export async function encryptKey(
+  key: string,
+  password: string,
+): Promise<string> {
+  const { stdout } = await mustRun(
+    "openssl",
+    ["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", `pass:${password}`],
+    { input: key },
+  );
+  return stdout;
+}
+
+/** The same EC key as SEC1 with an `EC PARAMETERS` block before it, as older programs write it. */
+export async function traditionalKey(key: string): Promise<string> {
+  const parameters = await mustRun(
+    "openssl",
+    ["ec", "-param_out", "-outform", "PEM"],
+    { input: key },
+  );
+  const traditional = await mustRun("openssl", ["pkey", "-traditional"], {
+    input: key,
+  });
+  const block =
+    /-----BEGIN EC PARAMETERS-----[^]*-----END EC PARAMETERS-----\n/.exec(
+      parameters.stdout,
+    );
+  return (block?.[0] ?? "") + traditional.stdout;
 }
 
 /** SHA-256 over the DER of the first certificate in `pem`, as OpenSSL prints it: `AB:CD:…`. */

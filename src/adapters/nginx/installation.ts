@@ -7,6 +7,7 @@ import type { Settings } from "../../core/settings/settings.ts";
 import { LivecertError } from "../../errors.ts";
 import { checkOwnership } from "../process/trust.ts";
 import {
+  type CompiledDefaults,
   configuredBinary,
   type DefaultsCache,
   type NginxBinary,
@@ -15,7 +16,17 @@ import {
   searchBinaries,
 } from "./binary.ts";
 import { readPidDirective } from "./main-context.ts";
-import type { Installation } from "./master.ts";
+
+/** A program, its defaults, and the configuration that livecert looks after. All paths absolute. */
+export interface Installation {
+  readonly binary: NginxBinary;
+  readonly defaults: CompiledDefaults;
+  readonly configuration: string;
+  readonly prefix: string;
+  /** True where the prefix was set, so that a master with another one is not ours. */
+  readonly prefixIsSet: boolean;
+  readonly pidFile: string;
+}
 
 export interface InstallationSearch {
   readonly settings: Settings["nginx"];

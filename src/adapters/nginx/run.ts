@@ -1,6 +1,6 @@
-/** Running Nginx's own program: `-T`, `-t` and `-s reload`, and what its answers mean. */
+/** Running Nginx's own program for `-T` and `-t`, and what its answers mean. */
 import { redact } from "../../core/report/redact.ts";
-import type { DumpResult, ReloadResult, TestResult } from "../../ports.ts";
+import type { DumpResult, TestResult } from "../../ports.ts";
 import { describeEnd, type ProgramResult, runProgram } from "../process/run.ts";
 import { speaksOfMissingRights } from "./sandbox.ts";
 
@@ -47,36 +47,8 @@ export async function testConfiguration(
   return readVerdict(question, await runNginx(question, "-t"));
 }
 
-/** `nginx -s reload`: it tests first, and says nothing about what the master then makes of the signal. */
-export async function reloadByProgram(
-  command: NginxCommand,
-): Promise<ReloadResult> {
-  const result = await runNginx(command, "-s", "reload");
-  const words = [command.program, ...command.options, "-s reload"].join(" ");
-  return readReload(words, result, `${command.program} -t`);
-}
-
-/** What a reload command's end means: exit code 0 that it was triggered, no more. `toLook` shows why it failed. */
-export function readReload(
-  command: string,
-  result: ProgramResult,
-  toLook: string,
-): ReloadResult {
-  const said = messages(result.stderr + result.stdout);
-  if (result.kind === "exited" && result.exitCode === 0)
-    return { kind: "triggered", said };
-  const end =
-    result.kind === "exited"
-      ? `exited with ${String(result.exitCode)}`
-      : describeEnd(result);
-  return {
-    kind: "failed",
-    reason: redact([`${command} ${end}`, ...said].join("\n")),
-    remedy: `see what \`${toLook}\` says`,
-  };
-}
-
-async function runNginx(
+/** The program with the master's options before the action. */
+export async function runNginx(
   { program, options, timeoutMs, signal }: NginxCommand,
   ...action: readonly string[]
 ): Promise<ProgramResult> {
@@ -103,7 +75,7 @@ function readVerdict(
 }
 
 /** Nginx's words without their repetition in a log on standard error and without its closing sentences. */
-function messages(text: string): readonly string[] {
+export function messages(text: string): readonly string[] {
   const lines = redact(text)
     .split("\n")
     .map((line) => line.trimEnd().slice(0, maxLineLength))

@@ -22,28 +22,28 @@ import type {
 import { type DefaultsCache, memoryCache } from "../nginx/binary.ts";
 import { markLogs } from "../nginx/error-log.ts";
 import { identifyFile } from "../nginx/files.ts";
-import { findInstallations } from "../nginx/installation.ts";
+import { findInstallations, type Installation } from "../nginx/installation.ts";
 import {
   findMaster,
   findOtherMasters,
-  type Installation,
   type Master,
-  optionsFor,
   type OtherMaster,
 } from "../nginx/master.ts";
 import {
+  reloadByProgram,
+  reloadBySignal,
+  reloadByUnit,
+} from "../nginx/reload.ts";
+import {
   dumpConfiguration,
   type NginxQuestion,
-  readReload,
-  reloadByProgram,
   testConfiguration,
 } from "../nginx/run.ts";
 import { restrictionAgainst } from "../nginx/sandbox.ts";
 import { isHeldBy } from "../nginx/sockets.ts";
+import { optionsFor } from "../nginx/start.ts";
 import { isBusy, readGeneration, youngestStartMs } from "../nginx/workers.ts";
 import { childrenOf, isAlive } from "../process/processes.ts";
-import { runProgram } from "../process/run.ts";
-import { findProgram } from "../process/trust.ts";
 
 export interface HostTargetOptions {
   readonly name?: string;
@@ -209,78 +209,31 @@ function reasonOf(state: TargetState): string {
 }
 
 async function reload(
-  options: HostTargetOptions,
+  { settings, limits, systemPath }: HostTargetOptions,
   { state, installation, master }: Found,
   signal: AbortSignal,
 ): Promise<ReloadResult> {
-  const { settings, limits } = options;
   if (installation === null || master === null)
-    return reloadFailed(reasonOf(state), null);
-  if (!isAlive(master))
-    return reloadFailed(
-      `the Nginx master with pid ${String(master.pid)} has ended`,
-      null,
-    );
+    return { kind: "failed", reason: reasonOf(state), remedy: null };
+  const timeoutMs = limits.reloadCommandMs;
   switch (settings.reloadBy) {
     case "signal":
-      return hangUp(master);
+      return reloadBySignal(master);
     case "nginx":
       return reloadByProgram({
         program: installation.binary.path,
         options: optionsFor(installation, master),
-        timeoutMs: limits.reloadCommandMs,
+        timeoutMs,
         signal,
       });
     case "systemctl":
-      return reloadUnit(options, signal);
+      return reloadByUnit({
+        unit: settings.unit,
+        timeoutMs,
+        signal,
+        searchPath: systemPath,
+      });
   }
-}
-
-/** The identity was checked a moment ago; what remains is the time between two system calls. */
-function hangUp(master: ProcessIdentity): ReloadResult {
-  try {
-    process.kill(master.pid, "SIGHUP");
-    return { kind: "triggered", said: [] };
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const words = `the Nginx master with pid ${String(master.pid)}`;
-    return code === "ESRCH"
-      ? reloadFailed(`${words} has ended`, null)
-      : reloadFailed(
-          `${words} cannot be signalled (${String(code)})`,
-          "run livecert as root",
-        );
-  }
-}
-
-async function reloadUnit(
-  { settings, limits, systemPath }: HostTargetOptions,
-  signal: AbortSignal,
-): Promise<ReloadResult> {
-  const { unit } = settings;
-  const program = await findProgram("systemctl", systemPath);
-  if (program.kind !== "found")
-    return reloadFailed(
-      program.kind === "absent"
-        ? "there is no systemctl"
-        : `systemctl is not run: ${program.reason}`,
-      "set nginx.reloadBy to signal",
-    );
-  const result = await runProgram({
-    program: program.path,
-    args: ["--no-ask-password", "reload", "--", unit],
-    timeoutMs: limits.reloadCommandMs,
-    signal,
-  });
-  return readReload(
-    `systemctl reload ${unit}`,
-    result,
-    `systemctl status ${unit}`,
-  );
-}
-
-function reloadFailed(reason: string, remedy: string | null): ReloadResult {
-  return { kind: "failed", reason, remedy };
 }
 
 /**

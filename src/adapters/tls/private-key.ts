@@ -56,7 +56,11 @@ export type KeyReading =
     }
   | { readonly kind: "empty" }
   /** A PEM block before or around the key is broken. */
-  | { readonly kind: "broken"; readonly reason: string }
+  | {
+      readonly kind: "broken";
+      readonly fault: "truncated" | "malformed";
+      readonly reason: string;
+    }
   /** There is PEM in it, or there is not, but no private key. */
   | { readonly kind: "no-key"; readonly labels: readonly string[] }
   /** The first key cannot be used without a password, and none of those given opens it. */
@@ -80,7 +84,8 @@ export function readPrivateKey(
     const found = decode(block, passwords);
     if (found.kind !== "undecodable") return found;
   }
-  if (broken !== null) return { kind: "broken", reason: broken.reason };
+  if (broken !== null)
+    return { kind: "broken", fault: broken.kind, reason: broken.reason };
   if (candidates.length > 0) return { kind: "undecodable" };
   return { kind: "no-key", labels: blocks.map(({ label }) => label) };
 }

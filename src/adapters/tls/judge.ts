@@ -1,0 +1,299 @@
+/**
+ * The judge: would a client accept this bundle, with these roots, at this time? It needs no key, so it answers for files
+ * and for what is served alike.
+ *
+ * OpenSSL stops at some faults, so one would mask another; it is asked again where that may have happened. In the usual
+ * case, a sound chain, it is asked once, and not at all where the verdict is known.
+ */
+import { createHash } from "node:crypto";
+import { rootCertificates } from "node:tls";
+import type {
+  Bundle,
+  Certificate,
+} from "../../core/certificate/certificate.ts";
+import {
+  chainFaultKinds,
+  chainFindings,
+  type ChainFault,
+  type ChainFaultKind,
+} from "../../core/validation/chain.ts";
+import { dateFindings } from "../../core/validation/dates.ts";
+import type { Finding } from "../../core/validation/finding.ts";
+import { certificateFromDer, x509Of } from "./certificate.ts";
+import {
+  opensslVerify,
+  type VerifyError,
+  type VerifyRequest,
+} from "./openssl-verify.ts";
+import { pemOf } from "./pem-of.ts";
+import type { TrustRoots } from "./roots.ts";
+import { withScratchFile } from "./scratch.ts";
+
+/** Verdicts kept from earlier runs; a key names everything that a verdict depends on. */
+export interface VerdictCache {
+  get(key: string): readonly string[] | null;
+  set(key: string, rules: readonly string[]): void;
+}
+
+export interface JudgeContext {
+  readonly now: Date;
+  readonly roots: TrustRoots;
+  /** DER of certificates that were served or deployed with this source before. */
+  readonly knownIssuers: readonly Uint8Array[];
+  /** Ours alone (0700); made where it is missing. */
+  readonly temporaryDir: string;
+  readonly verdicts?: VerdictCache;
+  readonly signal: AbortSignal;
+}
+
+/** The regressions that what is served suffers from, for the no-regression rule. */
+export async function judgeServed(
+  bundle: Bundle,
+  context: JudgeContext,
+): Promise<readonly Finding[]> {
+  const label = "the served certificate";
+  const certificates = [bundle.leaf, ...bundle.others];
+  const verdict = await judgeChain(certificates, context);
+  const faults = verdict.kind === "judged" ? verdict.faults : [];
+  const findings = [
+    ...dateFindings(label, bundle.leaf, context.now),
+    ...chainFindings({
+      label,
+      certificates,
+      faults,
+      ...issuerFacts(certificates, context.knownIssuers),
+    }),
+  ];
+  return findings.filter(({ severity }) => severity !== "warning");
+}
+
+/** What `chainFindings` wants to know of the issuers. */
+export function issuerFacts(
+  certificates: readonly Certificate[],
+  knownIssuers: readonly Uint8Array[],
+): { readonly hasIssuer: boolean; readonly lacksKnownIssuer: boolean } {
+  const path = pathUpwards(certificates);
+  const last = path.at(-1);
+  const known = knownIssuers.flatMap((der) => certificateFromDer(der) ?? []);
+  return {
+    hasIssuer: path.length > 1,
+    lacksKnownIssuer:
+      last !== undefined &&
+      !isIssuedBy(last, last) &&
+      known.some((issuer) => isIssuedBy(last, issuer)),
+  };
+}
+
+/** From the leaf as far up as the file leads. */
+function pathUpwards(
+  certificates: readonly Certificate[],
+): readonly Certificate[] {
+  const path = certificates.slice(0, 1);
+  for (const last of path) {
+    const issuer = certificates.find(
+      (one) => !path.includes(one) && isIssuedBy(last, one),
+    );
+    if (issuer !== undefined) path.push(issuer);
+  }
+  return path;
+}
+
+/** By names and key identifiers (X509_check_issued(3)); signatures are the judge's matter. */
+export function isIssuedBy(subject: Certificate, issuer: Certificate): boolean {
+  return (
+    subject.issuer === issuer.subject &&
+    x509Of(subject).checkIssued(x509Of(issuer))
+  );
+}
+
+export type Verdict =
+  | { readonly kind: "judged"; readonly faults: readonly ChainFault[] }
+  /** There is no `openssl` that could be asked. */
+  | { readonly kind: "unjudged"; readonly reason: string };
+
+/** Every fault of the chain but the leaf's own dates; leaf first, at least one certificate. */
+export async function judgeChain(
+  certificates: readonly Certificate[],
+  context: JudgeContext,
+): Promise<Verdict> {
+  const key = verdictKey(certificates, context);
+  const known = context.verdicts?.get(key)?.map(parseFault);
+  if (known?.every((fault) => fault !== null) === true)
+    return { kind: "judged", faults: known };
+  const verdict = await ask(certificates, context);
+  if (verdict.kind === "judged")
+    context.verdicts?.set(key, verdict.faults.map(printFault));
+  return verdict;
+}
+
+/** The time counts only by whether each certificate is valid at it, so the key stays while none begins or ends. */
+function verdictKey(
+  certificates: readonly Certificate[],
+  { roots, now }: JudgeContext,
+): string {
+  const hash = createHash("sha256").update(`judge 1 ${roots.identity}\n`);
+  for (const { der, notBefore, notAfter } of certificates)
+    hash.update(der).update(now < notBefore ? "<" : now < notAfter ? "=" : ">");
+  return hash.digest("hex");
+}
+
+function printFault({ kind, detail }: ChainFault): string {
+  return `${kind}: ${detail}`;
+}
+
+function parseFault(text: string): ChainFault | null {
+  const [, name, detail = ""] = /^([a-z-]+): (.*)$/s.exec(text) ?? [];
+  const kind = chainFaultKinds.find((one) => one === name);
+  return kind === undefined ? null : { kind, detail };
+}
+
+type Change = Partial<
+  Pick<VerifyRequest, "trusted" | "chain" | "at" | "level">
+>;
+type Ask = (change: Change) => Promise<readonly VerifyError[]>;
+
+class JudgeFailure extends Error {}
+
+async function ask(
+  certificates: readonly Certificate[],
+  context: JudgeContext,
+): Promise<Verdict> {
+  const [leaf, ...others] = certificates.map(({ der }) => pemOf(der));
+  if (leaf === undefined) return { kind: "judged", faults: [] };
+  const judge = async (untrusted: string | null): Promise<Verdict> => {
+    const verify: Ask = async (change) => {
+      const result = await opensslVerify({
+        leaf,
+        untrusted,
+        trusted: context.roots.files,
+        chain: "complete",
+        at: context.now,
+        level: 2,
+        signal: context.signal,
+        ...change,
+      });
+      context.signal.throwIfAborted();
+      if (result.kind === "failed") throw new JudgeFailure(result.reason);
+      return result.errors;
+    };
+    const errors = await collectErrors(verify, leaf + others.join(""), context);
+    return { kind: "judged", faults: faultsOf(errors) };
+  };
+  try {
+    return others.length === 0
+      ? await judge(null)
+      : await withScratchFile(context.temporaryDir, others.join(""), judge);
+  } catch (error) {
+    if (error instanceof JudgeFailure)
+      return { kind: "unjudged", reason: error.message };
+    throw error;
+  }
+}
+
+async function collectErrors(
+  verify: Ask,
+  chain: string,
+  context: JudgeContext,
+): Promise<readonly VerifyError[]> {
+  const { roots, temporaryDir } = context;
+  const first =
+    roots.files.length === 0 ? [untrustedError] : await unmasked(verify, {});
+  if (!first.some(isUntrusted)) return first;
+
+  if (roots.besides === "node-roots") {
+    const text = rootCertificates.join("\n");
+    const second = await withScratchFile(temporaryDir, text, (file) =>
+      unmasked(verify, { trusted: [...roots.files, file] }),
+    );
+    if (!second.some(isUntrusted)) return second;
+  }
+  // As if the file itself were trusted: what else is wrong with it?
+  return withScratchFile(temporaryDir, chain, async (file) => [
+    untrustedError,
+    ...(await unmasked(verify, { trusted: [file], chain: "partial" })),
+  ]);
+}
+
+/**
+ * Asks again with less to complain about where OpenSSL stopped looking: unlike an expired certificate, one that is not yet
+ * valid ends it, and so does a weak key or signature.
+ */
+async function unmasked(
+  verify: Ask,
+  change: Change,
+): Promise<readonly VerifyError[]> {
+  const errors = await verify(change);
+  const relaxed: Change = {
+    ...change,
+    ...(errors.some(({ code }) => code === notYetValid) ? { at: null } : {}),
+    ...(errors.some(({ code }) => weaknesses.has(code)) ? { level: 0 } : {}),
+  };
+  const isRelaxed = relaxed.at !== change.at || relaxed.level !== change.level;
+  return isRelaxed ? [...errors, ...(await unmasked(verify, relaxed))] : errors;
+}
+
+const notYetValid = 9;
+const weaknesses = new Set([66, 67, 68]);
+
+const untrustedError: VerifyError = {
+  code: 20,
+  depth: 0,
+  subject: "",
+  words: "unable to get local issuer certificate",
+};
+
+/** X509_V_ERR_… of OpenSSL 1.1.1 to 3.x; a code keeps its number. Source: include/openssl/x509_vfy.h */
+const kindsByCode: Readonly<Record<number, ChainFaultKind>> = {
+  2: "untrusted",
+  18: "untrusted",
+  19: "untrusted",
+  20: "untrusted",
+  21: "untrusted",
+  27: "untrusted",
+  28: "untrusted",
+  9: "issuer-dates",
+  10: "issuer-dates",
+  13: "issuer-dates",
+  14: "issuer-dates",
+  6: "bad-signature",
+  7: "bad-signature",
+  24: "invalid-ca",
+  25: "invalid-ca",
+  32: "invalid-ca",
+  79: "invalid-ca",
+  26: "wrong-purpose",
+  34: "critical-extension",
+  47: "name-constraints",
+  48: "name-constraints",
+  49: "name-constraints",
+  51: "name-constraints",
+  52: "name-constraints",
+  53: "name-constraints",
+  66: "weak-key",
+  67: "weak-key",
+  68: "weak-signature",
+};
+
+function kindOf({ code }: VerifyError): ChainFaultKind {
+  return kindsByCode[code] ?? "invalid";
+}
+
+function isUntrusted(error: VerifyError): boolean {
+  return kindOf(error) === "untrusted";
+}
+
+function faultsOf(errors: readonly VerifyError[]): readonly ChainFault[] {
+  const faults = new Map<string, ChainFault>();
+  for (const error of errors) {
+    const kind = kindOf(error);
+    // The leaf's own dates are judged from the leaf, at any time; and one untrusted chain is one fault.
+    if (kind === "issuer-dates" && error.depth === 0) continue;
+    const { subject, words } = error;
+    const detail = subject === "" ? words : `${subject}: ${words}`;
+    faults.set(kind === "untrusted" ? kind : `${kind} ${error.depth}`, {
+      kind,
+      detail,
+    });
+  }
+  return [...faults.values()];
+}

@@ -1,5 +1,5 @@
 /** Is a Certbot at work, and is it the one that runs us? */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { ProcessIdentity } from "../../core/decision/record.ts";
@@ -185,9 +185,10 @@ function readLocks(): readonly HeldLock[] {
     });
 }
 
+/** Empty for anything but a file: a `-c /dev/stdin` of Certbot's is not ours to read. */
 function readText(path: string): string {
   try {
-    return readFileSync(path, "latin1");
+    return statSync(path).isFile() ? readFileSync(path, "latin1") : "";
   } catch {
     return "";
   }

@@ -53,7 +53,7 @@ async function readOnce(
     const before = await file.stat({ bigint: true });
     const refusalNow = refuse(before, maxBytes);
     if (refusalNow !== null) return unreadable(path, refusalNow);
-    const content = await readAll(file, maxBytes);
+    const content = await readAll(file, Number(before.size), maxBytes);
     const after = await file.stat({ bigint: true });
     if (!isSame(before, after)) return null;
     const identity = identityOf(path, resolved, after);
@@ -66,19 +66,23 @@ async function readOnce(
 /** At most the limit, also of a file that says it is empty and is not (those of /proc do). */
 async function readAll(
   file: FileHandle,
+  expectedBytes: number,
   maxBytes: number,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
-  while (sizeBytes < maxBytes) {
-    const buffer = new Uint8Array(Math.min(65_536, maxBytes - sizeBytes));
+  do {
+    const rest = maxBytes - sizeBytes;
+    const wanted = expectedBytes > 0 ? expectedBytes - sizeBytes : 65_536;
+    const buffer = new Uint8Array(Math.min(rest, wanted));
     const { bytesRead } = await file.read(buffer, 0, buffer.length);
     if (bytesRead === 0) break;
     chunks.push(buffer.subarray(0, bytesRead));
     sizeBytes += bytesRead;
-  }
-  return chunks.length === 1 && chunks[0] !== undefined
-    ? chunks[0]
+  } while (sizeBytes < (expectedBytes || maxBytes));
+  const [first, ...others] = chunks;
+  return first !== undefined && others.length === 0
+    ? first
     : Buffer.concat(chunks);
 }
 

@@ -23,8 +23,15 @@ export interface LineageView {
 export type LineageState =
   /** `version` is null where no link leads to a numbered file. */
   | { readonly kind: "one"; readonly version: number | null }
-  /** One version on all four, but Certbot's `previous_*` links are there: it is at work, or was killed at its last step. */
-  | { readonly kind: "unfinished"; readonly version: number | null }
+  /**
+   * What Nginx loads is of one version, but Certbot's `previous_*` links are there or `cert.pem` or `chain.pem` is missing:
+   * Certbot is at work, or this is how it was left.
+   */
+  | {
+      readonly kind: "unfinished";
+      readonly version: number | null;
+      readonly reason: string;
+    }
   | { readonly kind: "mixed"; readonly reason: string }
   | { readonly kind: "absent" };
 
@@ -53,15 +60,31 @@ export function lineageState(view: LineageView): LineageState {
     (kind) => view.entries[kind].kind === "absent",
   );
   if (missing.length === lineageKinds.length) return { kind: "absent" };
-  if (missing.length > 0)
-    return mixed(`${missing.map(fileName).join(" and ")} missing`);
+  const needed = missing.filter((kind) => loaded.includes(kind));
+  if (needed.length > 0) return mixed(isMissing(needed));
   const found = lineageKinds.flatMap((kind) =>
     versionsOf(kind, view.entries[kind]),
   );
   const reason = disagreement(found);
   if (reason !== null) return mixed(reason);
   const version = found[0]?.version ?? null;
-  return { kind: view.previous.length > 0 ? "unfinished" : "one", version };
+  if (missing.length > 0)
+    return { kind: "unfinished", version, reason: isMissing(missing) };
+  return view.previous.length === 0
+    ? { kind: "one", version }
+    : {
+        kind: "unfinished",
+        version,
+        reason: `Certbot has not removed ${view.previous.join(", ")}`,
+      };
+}
+
+/** What a server needs; the other two are parts of the fullchain. */
+const loaded: readonly LineageKind[] = ["privkey", "fullchain"];
+
+function isMissing(kinds: readonly LineageKind[]): string {
+  const verb = kinds.length === 1 ? "is" : "are";
+  return `${kinds.map(fileName).join(" and ")} ${verb} missing`;
 }
 
 interface LinkedVersion extends NumberedFile {

@@ -42,8 +42,10 @@ export function normaliseIp(address: string): string | null {
   return normaliseIpv4(address) ?? normaliseIpv6(address);
 }
 
+/** With or without the brackets of a URL. */
 export function isIpAddress(text: string): boolean {
-  return normaliseIp(text) !== null;
+  const looksAlike = /^[\d.]+$|:/.test(text);
+  return looksAlike && normaliseIp(text.replace(/^\[(.*)\]$/, "$1")) !== null;
 }
 
 function samePort(port: number | null): BindAddress["ports"] {

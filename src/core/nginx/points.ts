@@ -1,5 +1,5 @@
 import type { KeyAlgorithm } from "../certificate/certificate.ts";
-import { normaliseIp } from "./address.ts";
+import { isIpAddress } from "./address.ts";
 import type {
   CertificateSource,
   Listener,
@@ -271,7 +271,7 @@ function servedNames(name: ServerName): readonly string[] {
 
 /** A client that asks for an address sends no SNI. */
 function isServedHere(place: Place, name: string): boolean {
-  if (normaliseIp(name.replace(/^\[(.*)\]$/, "$1")) !== null) {
+  if (isIpAddress(name)) {
     return leadsHere(place, null);
   }
   const sent = name.replace(/^\*\./, `${inventedLabel}.`);

@@ -4,7 +4,12 @@ import type { RunDocument } from "../../src/core/report/document.ts";
 import { Cleanup } from "./cleanup.ts";
 import type { CertbotDirectory } from "./lineage.ts";
 import type { NginxBed } from "./nginx.ts";
-import { run, type RunOptions, type RunResult } from "./run.ts";
+import {
+  start,
+  type RunningProgram,
+  type RunOptions,
+  type RunResult,
+} from "./run.ts";
 import { temporaryDirectory } from "./temporary.ts";
 
 /** The built program. */
@@ -77,9 +82,20 @@ export class LivecertBed implements AsyncDisposable {
   }
 
   /** `livecert ARGS…` to its end. */
-  run(args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  async run(
+    args: readonly string[],
+    options: RunOptions = {},
+  ): Promise<RunResult> {
+    return (await this.start(args, options)).ended;
+  }
+
+  /** `livecert ARGS…`, to be watched or killed under way. */
+  start(
+    args: readonly string[],
+    options: RunOptions = {},
+  ): Promise<RunningProgram> {
     const [command = "", ...rest] = args;
-    return run(
+    return start(
       process.execPath,
       [livecertProgram, command, ...this.options, ...rest],
       { ...options, environment: this.environment(options.environment) },

@@ -1,34 +1,31 @@
+/** Hands the document of a run to the renderer that was asked for; its exit code is the run's. */
 import type { RunDocument } from "../core/report/document.ts";
 import type { Invocation } from "./invocation.ts";
 import { renderJson } from "./render/json.ts";
-import { renderRun } from "./render/run.ts";
-import { renderStatus } from "./render/status.ts";
 
-type Printing = Pick<Invocation<unknown>, "settings" | "stdout" | "now">;
+type Printing = Pick<Invocation<unknown>, "stdout" | "settings" | "now">;
 
-/** Prints what a run found and did; its exit code. */
-export function printRun(
-  { settings, stdout, now }: Printing,
+export async function printRun(
+  { stdout, settings, now }: Printing,
   document: RunDocument,
-): number {
-  stdout.write(
-    settings.json
-      ? renderJson(document)
-      : renderRun(document, { colours: stdout.colours, now: now() }),
-  );
+): Promise<number> {
+  if (settings.json) stdout.write(renderJson(document));
+  else {
+    const { renderRun } = await import("./render/run.ts");
+    stdout.write(renderRun(document, { colours: stdout.colours, now: now() }));
+  }
   return document.exitCode;
 }
 
-/** Prints the same document as the answer to "is every certificate live?"; its exit code. */
-export function printStatus(
-  { settings, stdout, now }: Printing,
+export async function printStatus(
+  { stdout, settings, now }: Printing,
   document: RunDocument,
-): number {
-  const { terminal, colours } = stdout;
-  stdout.write(
-    settings.json
-      ? renderJson(document)
-      : renderStatus(document, { terminal, colours, now: now() }),
-  );
+): Promise<number> {
+  if (settings.json) stdout.write(renderJson(document));
+  else {
+    const { renderStatus } = await import("./render/status.ts");
+    const { colours, terminal } = stdout;
+    stdout.write(renderStatus(document, { colours, terminal, now: now() }));
+  }
   return document.exitCode;
 }

@@ -5,6 +5,7 @@ import type {
   ProcessIdentity,
   ReloadAttempts,
   SignalledReload,
+  TargetRecord,
 } from "./record.ts";
 
 export function isSameProcess(
@@ -38,6 +39,17 @@ export function hasTakenEffect(before: Generation, after: Generation): boolean {
     after.workers.length > 0 &&
     !after.workers.some(isOld)
   );
+}
+
+/** The line of generations that the record knows, as far as it leads to the workers that run now. */
+export function continuedGenerations(
+  record: TargetRecord | null,
+  generation: Generation,
+): readonly Generation[] {
+  const newest = record?.generations.at(-1);
+  const continues =
+    newest !== undefined && isSameGeneration(newest, generation);
+  return continues && record !== null ? record.generations : [generation];
 }
 
 /** Workers of one generation start within a moment; clock ticks are 1/100 s (USER_HZ, proc(5)). */

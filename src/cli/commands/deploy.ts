@@ -1,0 +1,49 @@
+import { findLineage } from "../../adapters/certbot/lineages.ts";
+import { composeWorld, newRunId } from "../../compose.ts";
+import { lockedRun } from "../../pipeline/locked-run.ts";
+import { queueEntry } from "../../pipeline/queue.ts";
+import { run as runPipeline } from "../../pipeline/run.ts";
+import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
+import type { DeployArguments, Invocation } from "../invocation.ts";
+import { printRun } from "../print-run.ts";
+
+/** The pipeline by hand: the named lineages, or everything. */
+export async function run(
+  invocation: Invocation<DeployArguments>,
+): Promise<number> {
+  const { force, dryRun, lineages } = invocation.arguments;
+  const world = await composeWorld(invocation);
+  const request: RunRequest = {
+    run: newRunId(),
+    command: "deploy",
+    trigger: "person",
+    scope: await scopeOf(world, lineages),
+    isForced: force,
+    isDryRun: dryRun,
+    settleMs: world.settings.limits.settleHookMs,
+  };
+  const document = dryRun
+    ? await runPipeline(world, request)
+    : await runLocked(world, request);
+  return printRun(invocation, document);
+}
+
+async function scopeOf(world: World, names: readonly string[]): Promise<Scope> {
+  if (names.length === 0) return { kind: "all" };
+  const lineages = await Promise.all(
+    names.map((name) => findLineage(name, world.settings.certbotDir)),
+  );
+  return { kind: "named", lineages, certificates: [] };
+}
+
+function runLocked(
+  world: World,
+  request: RunRequest,
+): ReturnType<typeof lockedRun> {
+  const named = request.scope.kind === "named" ? request.scope.lineages : [];
+  return lockedRun(world, request, {
+    own: named.map((lineage) => queueEntry(world, lineage, null)),
+    lockWaitMs: world.settings.limits.lockMs,
+    limitMs: null,
+  });
+}

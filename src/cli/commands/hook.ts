@@ -1,0 +1,108 @@
+import {
+  runningCertbot,
+  type CertbotProcess,
+} from "../../adapters/certbot/at-work.ts";
+import { readHookEnvironment } from "../../adapters/certbot/environment.ts";
+import { readRenewalConfiguration } from "../../adapters/certbot/renewal.ts";
+import { currentVersion } from "../../adapters/certbot/snapshot.ts";
+import { composeWorld, newRunId } from "../../compose.ts";
+import type { Lineage } from "../../core/lineage/lineage.ts";
+import type { RunDocument } from "../../core/report/document.ts";
+import { deferLineage } from "../../pipeline/defer.ts";
+import { lockedRun, type LockedRunOptions } from "../../pipeline/locked-run.ts";
+import { ownEntries, queueEntry } from "../../pipeline/queue.ts";
+import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
+import type { HookArguments, Invocation } from "../invocation.ts";
+import { reportFailure } from "../notify.ts";
+import { printRun } from "../print-run.ts";
+
+/**
+ * What Certbot runs. Certbot ignores the exit code and, with `-q`, every word, so a failure is told by livecert's own means
+ * too.
+ */
+export async function run(
+  invocation: Invocation<HookArguments>,
+): Promise<number> {
+  const certbot = runningCertbot();
+  const world = await composeWorld(invocation, certbot);
+  const document =
+    invocation.arguments.mode === "flush"
+      ? await flush(world)
+      : await renewed(invocation, world);
+  if (document === null) return 0;
+  await reportFailure(invocation, world, document);
+  return printRun(invocation, document);
+}
+
+/** At the end of a Certbot run: one run over all that it queued; null: nothing of it is queued. */
+async function flush(world: World): Promise<RunDocument | null> {
+  const own = await ownEntries(world);
+  if (own.length === 0) return null;
+  const lineages = own.map(({ entry }) => entry.lineage);
+  return lockedRun(
+    world,
+    hookRequest(world, { kind: "named", lineages, certificates: [] }),
+    hookLimits(world, []),
+  );
+}
+
+async function renewed(
+  invocation: Invocation<HookArguments>,
+  world: World,
+): Promise<RunDocument> {
+  const { lineage } = await readHookEnvironment(invocation.environment);
+  const request = hookRequest(world, {
+    kind: "named",
+    lineages: [lineage],
+    certificates: [],
+  });
+  if (await isDeferred(invocation, world, lineage)) {
+    const deferred = await deferLineage(world, request, lineage);
+    if (deferred !== null) return deferred;
+  }
+  return lockedRun(
+    world,
+    request,
+    hookLimits(world, [
+      queueEntry(world, lineage, await currentVersion(lineage)),
+    ]),
+  );
+}
+
+/**
+ * Certbot calls again at the end of the run only under `renew` with its directory hooks on. Its own Nginx installer reloads
+ * after the deploy hook, so that lineage is verified afterwards.
+ */
+async function isDeferred(
+  { arguments: { mode } }: Invocation<HookArguments>,
+  { certbot, settings }: World,
+  lineage: Lineage,
+): Promise<boolean> {
+  if (certbot === null || certbot.isDryRun) return false;
+  if (mode === "defer" && hasLaterCall(certbot)) return true;
+  const renewal = await readRenewalConfiguration(lineage, settings.certbotDir);
+  return renewal?.installer === "nginx";
+}
+
+function hasLaterCall({ subcommand, directoryHooks }: CertbotProcess): boolean {
+  return subcommand === "renew" && directoryHooks;
+}
+
+function hookRequest({ certbot, settings }: World, scope: Scope): RunRequest {
+  return {
+    run: newRunId(),
+    command: "hook",
+    trigger: "hook",
+    scope,
+    isForced: false,
+    isDryRun: certbot?.isDryRun ?? false,
+    settleMs: settings.limits.settleHookMs,
+  };
+}
+
+function hookLimits(
+  { settings: { limits } }: World,
+  own: LockedRunOptions["own"],
+): LockedRunOptions {
+  return { own, lockWaitMs: limits.lockHookMs, limitMs: limits.hookMs };
+}

@@ -1,0 +1,43 @@
+import { composeWorld, newRunId } from "../../compose.ts";
+import type { Lineage } from "../../core/lineage/lineage.ts";
+import { lockedRun } from "../../pipeline/locked-run.ts";
+import type { Scope, World } from "../../pipeline/world.ts";
+import type { Invocation, NoArguments } from "../invocation.ts";
+import { reportFailure } from "../notify.ts";
+import { printRun } from "../print-run.ts";
+
+/**
+ * Everything that is pending or queued. What the retry timer runs, so an edit of Nginx's configuration that nobody has
+ * loaded yet rests first.
+ */
+export async function run(
+  invocation: Invocation<NoArguments>,
+): Promise<number> {
+  const world = await composeWorld(invocation);
+  const document = await lockedRun(
+    world,
+    {
+      run: newRunId(),
+      command: "retry",
+      trigger: "automatic",
+      scope: await pendingScope(world),
+      isForced: false,
+      isDryRun: false,
+      settleMs: world.settings.limits.settleHookMs,
+    },
+    { own: [], lockWaitMs: world.settings.limits.lockMs, limitMs: null },
+  );
+  await reportFailure(invocation, world, document);
+  return printRun(invocation, document);
+}
+
+async function pendingScope(world: World): Promise<Scope> {
+  const pending = await world.store.pending.list();
+  const lineages = new Map<string, Lineage>();
+  const certificates: string[] = [];
+  for (const { lineage, certificate } of pending) {
+    if (lineage !== null) lineages.set(lineage.path, lineage);
+    else if (certificate !== null) certificates.push(certificate);
+  }
+  return { kind: "named", lineages: [...lineages.values()], certificates };
+}

@@ -1,0 +1,53 @@
+/** The wiring: from settings to the adapters that a run needs. Alone in knowing both sides. */
+import { randomUUID } from "node:crypto";
+import type { CertbotProcess } from "./adapters/certbot/at-work.ts";
+import type { OtherMaster } from "./adapters/nginx/master.ts";
+import { openStore } from "./adapters/store/store.ts";
+import { hostTarget } from "./adapters/targets/host.ts";
+import { machineRoots, type TrustRoots } from "./adapters/tls/roots.ts";
+import type { Invocation } from "./cli/invocation.ts";
+import { startStopwatch } from "./pipeline/stopwatch.ts";
+import type { World } from "./pipeline/world.ts";
+
+/** What a run may touch. Nothing is read or written before it is asked for. */
+export async function composeWorld(
+  { settings, log, signal, now, environment }: Invocation<unknown>,
+  certbot: CertbotProcess | null = null,
+): Promise<World> {
+  const { nginx, limits, stateDir } = settings;
+  const searchPath = environment["PATH"] ?? "";
+  const host = hostTarget({ settings: nginx, limits, searchPath });
+  return {
+    settings,
+    log,
+    signal,
+    now,
+    certbot,
+    store: await openStore({ stateDir, log }),
+    targets: [host],
+    stopwatch: startStopwatch(log),
+    roots: once(() => machineRoots(settings.roots)),
+    otherMasters: () => host.otherMasters().map(describeMaster),
+  };
+}
+
+/** Names a run in log, journal and document. */
+export function newRunId(): string {
+  return randomUUID();
+}
+
+function once(make: () => Promise<TrustRoots>): () => Promise<TrustRoots> {
+  let made: Promise<TrustRoots> | null = null;
+  return () => (made ??= make());
+}
+
+function describeMaster({
+  pid,
+  executable,
+  configuration,
+  isElsewhere,
+}: OtherMaster): string {
+  const place = isElsewhere ? " in a container or namespace of its own" : "";
+  const file = configuration === null ? "" : ` with ${configuration}`;
+  return `another Nginx${place} (${executable}${file}, pid ${String(pid)})`;
+}

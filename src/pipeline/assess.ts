@@ -1,0 +1,323 @@
+/**
+ * Brings together what is on disk, what is served and what was recorded for certificate sources, and weighs the findings
+ * against the certificate that clients are handed at present.
+ */
+import pMap from "p-map";
+import { certificateFromDer } from "../adapters/tls/certificate.ts";
+import { covers } from "../adapters/tls/covers.ts";
+import { judgeServed } from "../adapters/tls/judge.ts";
+import type { Bundle, Certificate } from "../core/certificate/certificate.ts";
+import type { Served } from "../core/decision/decide.ts";
+import type { SourceRecord } from "../core/decision/record.ts";
+import type { Lineage } from "../core/lineage/lineage.ts";
+import type { CertificateSource } from "../core/nginx/model.ts";
+import { findingIdentity, type Finding } from "../core/validation/finding.ts";
+import { nameFindings } from "../core/validation/names.ts";
+import {
+  weigh,
+  type Present,
+  type Weighed,
+} from "../core/validation/no-regression.ts";
+import type { Discovery } from "./discover.ts";
+import {
+  examineSource,
+  knownIssuersOf,
+  sourceId,
+  type Examined,
+  type SourceFiles,
+} from "./examine.ts";
+import {
+  observe,
+  planProbes,
+  servedOf,
+  type ObservedPoint,
+  type ProbePlan,
+} from "./observe.ts";
+import type { World } from "./world.ts";
+
+/** A certificate source of one target, or a lineage that the target does not use (`source` is null then). */
+export interface Candidate {
+  readonly files: SourceFiles;
+  readonly lineage: Lineage | null;
+  readonly source: CertificateSource | null;
+  /** This source is an older version of `lineage`: a copy, or a link into `archive/`. */
+  readonly isOutdatedCopy: boolean;
+}
+
+export interface Assessment {
+  readonly candidate: Candidate;
+  readonly examined: Examined;
+  readonly record: SourceRecord | null;
+  readonly plan: ProbePlan | null;
+  /** Before any reload. */
+  readonly points: readonly ObservedPoint[];
+  readonly served: Served;
+  readonly present: Present;
+  readonly weighed: Weighed;
+}
+
+export interface AssessOptions {
+  readonly settleMs: number;
+  readonly isForced: boolean;
+  /** Lineages that were snapshotted and validated before Nginx was asked, by path. */
+  readonly examined: ReadonlyMap<string, Examined>;
+}
+
+/** Examines, probes once and weighs; the assessments come in the order of the candidates. */
+export async function assess(
+  world: World,
+  discovery: Discovery,
+  candidates: readonly Candidate[],
+  options: AssessOptions,
+): Promise<readonly Assessment[]> {
+  const prepared = await pMap(
+    candidates,
+    (candidate) => prepare(world, discovery, candidate, options),
+    {
+      concurrency: 8,
+      signal: world.signal,
+    },
+  );
+  const plans = prepared.flatMap(({ plan }) => (plan === null ? [] : [plan]));
+  const observed = new Map(plans.map((plan, index) => [plan, index]));
+  const points = await observe(world, plans, { times: 1 });
+  return pMap(
+    prepared,
+    (one) => {
+      const index = one.plan === null ? undefined : observed.get(one.plan);
+      return judge(
+        world,
+        discovery,
+        one,
+        index === undefined ? [] : (points[index] ?? []),
+        options,
+      );
+    },
+    { concurrency: 8, signal: world.signal },
+  );
+}
+
+interface Prepared {
+  readonly candidate: Candidate;
+  readonly examined: Examined;
+  readonly record: SourceRecord | null;
+  readonly plan: ProbePlan | null;
+}
+
+async function prepare(
+  world: World,
+  discovery: Discovery,
+  candidate: Candidate,
+  options: AssessOptions,
+): Promise<Prepared> {
+  const record = await world.store.sources.get(sourceId(candidate.files));
+  const known = isPlain(candidate.files)
+    ? options.examined.get(sourceId(candidate.files))
+    : undefined;
+  const examined =
+    known ??
+    (await examineSource(world, candidate.files, {
+      record,
+      settleMs: options.settleMs,
+      knownIssuers: [],
+    }));
+  return {
+    candidate,
+    examined,
+    record,
+    plan: planFor(discovery, candidate, examined),
+  };
+}
+
+/** What was read as a lineage before Nginx was asked is what Nginx loads, unless its directives say more. */
+function isPlain({ passwordFile, securityLevel }: SourceFiles): boolean {
+  return passwordFile === null && securityLevel === null;
+}
+
+/** null where there is nothing to look at: not used, not running, or nothing that could be served. */
+function planFor(
+  discovery: Discovery,
+  candidate: Candidate,
+  examined: Examined,
+): ProbePlan | null {
+  const { target, state, model, loadedModel } = discovery;
+  const expected = examined.examination.bundle;
+  const canBeSeen =
+    state.kind === "running" &&
+    model !== null &&
+    candidate.source !== null &&
+    expected !== null;
+  if (!canBeSeen) return null;
+  return planProbes({
+    target,
+    generation: state.generation,
+    model,
+    loadedModel,
+    source: candidate.source,
+    expected,
+  });
+}
+
+async function judge(
+  world: World,
+  discovery: Discovery,
+  prepared: Prepared,
+  points: readonly ObservedPoint[],
+  options: AssessOptions,
+): Promise<Assessment> {
+  const { candidate, examined, record, plan } = prepared;
+  const served = servedOf(points, evidenceOf(discovery, examined));
+  const present = await presentOf(world, examined, record, points);
+  const findings = [
+    ...examined.examination.findings,
+    ...namesOf(examined, record, plan, points),
+  ];
+  const weighed = weigh({
+    findings,
+    present,
+    now: world.now(),
+    force: options.isForced,
+  });
+  return {
+    candidate,
+    examined,
+    record,
+    plan,
+    points,
+    served,
+    present,
+    weighed,
+  };
+}
+
+/** Where no handshake can tell: workers that started after the files were written have loaded them. */
+function evidenceOf(
+  { state }: Discovery,
+  examined: Examined,
+): "loaded" | "not-loaded" {
+  const startedMs =
+    state.kind === "running" ? state.youngestWorkerStartMs : null;
+  if (startedMs === null || examined.changedAt === null) return "not-loaded";
+  return startedMs > examined.changedAt.getTime() ? "loaded" : "not-loaded";
+}
+
+/** Names that Nginx hands this source out for, against what clients are handed for them at present. */
+function namesOf(
+  examined: Examined,
+  record: SourceRecord | null,
+  plan: ProbePlan | null,
+  points: readonly ObservedPoint[],
+): readonly Finding[] {
+  const { leaf } = examined.examination;
+  if (plan === null || leaf === null) return [];
+  const present = presentLeaves(record, points);
+  const presentCovers = (name: string): boolean =>
+    present.some((served) => covers(served, name));
+  const uses = plan.serverNames.map((serverName) => ({
+    serverName,
+    presentCovers: present.length === 0 ? null : presentCovers,
+  }));
+  return nameFindings(examined.label, uses, (name) => covers(leaf, name));
+}
+
+function presentLeaves(
+  record: SourceRecord | null,
+  points: readonly ObservedPoint[],
+): readonly Certificate[] {
+  const seen = points.flatMap(({ sight }) =>
+    sight.verdict === "live" || sight.verdict === "stale"
+      ? [sight.bundle.leaf]
+      : [],
+  );
+  if (seen.length > 0 || record?.deployed == null) return seen;
+  const deployed = certificateFromDer(
+    Buffer.from(record.deployed.leaf, "base64"),
+  );
+  return deployed === null ? [] : [deployed];
+}
+
+/**
+ * What the no-regression rule compares with: what is served now; where that cannot be seen, what was last deployed. Where
+ * points differ, a fault counts as present only if every one of them has it, and the earliest end counts.
+ */
+async function presentOf(
+  world: World,
+  examined: Examined,
+  record: SourceRecord | null,
+  points: readonly ObservedPoint[],
+): Promise<Present> {
+  const stale = distinct(
+    points.flatMap(({ sight }) =>
+      sight.verdict === "stale" ? [sight.bundle] : [],
+    ),
+  );
+  if (stale.length > 0) return presentServed(world, stale, record);
+  if (points.some(({ sight }) => sight.verdict === "broken"))
+    return { kind: "broken" };
+  const { leaf, findings } = examined.examination;
+  if (points.some(({ sight }) => sight.verdict === "live") && leaf !== null) {
+    return {
+      kind: "known",
+      source: "served",
+      regressions: new Set(findings.map(findingIdentity)),
+      ...validityOf(leaf),
+    };
+  }
+  return presentDeployed(record);
+}
+
+function distinct(bundles: readonly Bundle[]): readonly Bundle[] {
+  return [
+    ...new Map(bundles.map((bundle) => [bundle.bundle256, bundle])).values(),
+  ];
+}
+
+async function presentServed(
+  world: World,
+  bundles: readonly Bundle[],
+  record: SourceRecord | null,
+): Promise<Present> {
+  const roots = await world.roots();
+  const faults = await pMap(bundles, async (bundle) => {
+    const findings = await judgeServed(bundle, {
+      now: world.now(),
+      roots,
+      knownIssuers: knownIssuersOf(record),
+      temporaryDir: world.settings.runDir,
+      signal: world.signal,
+    });
+    return new Set(findings.map(findingIdentity));
+  });
+  const regressions = [...(faults[0] ?? [])].filter((fault) =>
+    faults.every((one) => one.has(fault)),
+  );
+  const first = bundles
+    .map(({ leaf }) => leaf)
+    .sort((one, other) => one.notAfter.getTime() - other.notAfter.getTime())[0];
+  if (first === undefined) return { kind: "unknown" };
+  return {
+    kind: "known",
+    source: "served",
+    regressions: new Set(regressions),
+    ...validityOf(first),
+  };
+}
+
+function presentDeployed(record: SourceRecord | null): Present {
+  if (record?.deployed == null) return { kind: "unknown" };
+  const { regressions, notBefore, notAfter } = record.deployed;
+  return {
+    kind: "known",
+    source: "deployed",
+    regressions: new Set(regressions),
+    notBefore: new Date(notBefore),
+    notAfter: new Date(notAfter),
+  };
+}
+
+function validityOf({ notBefore, notAfter }: Certificate): {
+  notBefore: Date;
+  notAfter: Date;
+} {
+  return { notBefore, notAfter };
+}

@@ -1,0 +1,154 @@
+/** Which certificate sources of a target a run is about, and whose they are. */
+import { join } from "node:path";
+import { findOutdatedCopy } from "../adapters/certbot/archive.ts";
+import { lineageOfPath, listLineages } from "../adapters/certbot/lineages.ts";
+import type { Lineage } from "../core/lineage/lineage.ts";
+import type { CertificateSource, NginxModel } from "../core/nginx/model.ts";
+import { certificateSources } from "../core/nginx/sources.ts";
+import type { Target } from "../ports.ts";
+import type { Candidate } from "./assess.ts";
+import type { SourceFiles } from "./examine.ts";
+import type { Scope, World } from "./world.ts";
+
+/** The lineages of a scope: the named ones, or all that exist. */
+export async function lineagesOf(
+  world: World,
+  scope: Scope,
+): Promise<readonly Lineage[]> {
+  if (scope.kind === "named") return scope.lineages;
+  return (await listLineages(world.settings.certbotDir)).lineages;
+}
+
+/** What a hook or a person names is read as a lineage, whether Nginx uses it or not. */
+export function lineageFiles(lineage: Lineage): SourceFiles {
+  return {
+    certificate: join(lineage.path, "fullchain.pem"),
+    key: join(lineage.path, "privkey.pem"),
+    passwordFile: null,
+    lineage,
+    securityLevel: null,
+  };
+}
+
+/** Every source that the model loads, each with its lineage. */
+export function candidatesOf(
+  world: World,
+  target: Target,
+  model: NginxModel,
+): readonly Candidate[] {
+  const serving = certificateSources(model).map((source) =>
+    candidateFor(world, target, model, source),
+  );
+  const served = new Set(serving.map(({ lineage }) => lineage?.path));
+  const others = unservedSources(model)
+    .map((source) => candidateFor(world, target, model, source))
+    .filter(({ lineage }) => lineage !== null && !served.has(lineage.path));
+  return [...serving, ...others];
+}
+
+/** Certificates that Nginx loads for other ends than to hand them out (`proxy_ssl_certificate`, …). */
+function unservedSources(model: NginxModel): readonly CertificateSource[] {
+  return model.references
+    .filter(
+      ({ directive, inline }) => directive !== "ssl_certificate" && !inline,
+    )
+    .map(({ certificate, key, file, line, dynamic }) => ({
+      id: key === null ? certificate : `${certificate} ${key}`,
+      certificate,
+      key,
+      passwordFile: null,
+      dynamic,
+      servers: [],
+      file,
+      line,
+    }));
+}
+
+function candidateFor(
+  world: World,
+  target: Target,
+  model: NginxModel,
+  source: CertificateSource,
+): Candidate {
+  const certificate =
+    target.localPath(source.certificate) ?? source.certificate;
+  const key =
+    source.key === null ? null : (target.localPath(source.key) ?? source.key);
+  const passwordFile =
+    source.passwordFile === null ? null : target.localPath(source.passwordFile);
+  const lineage = source.dynamic
+    ? null
+    : lineageOfPath(certificate, world.settings.certbotDir);
+  const securityLevel = securityLevelOf(model, source);
+  const files = { certificate, key, passwordFile, lineage, securityLevel };
+  return { files, lineage, source, isOutdatedCopy: false };
+}
+
+/** The lowest `@SECLEVEL` that a block of the source asks for; null: OpenSSL's default. */
+function securityLevelOf(
+  model: NginxModel,
+  source: CertificateSource,
+): number | null {
+  const levels = model.servers
+    .filter(({ id }) => source.servers.includes(id))
+    .map(({ ciphers }) => /@SECLEVEL=([0-5])/.exec(ciphers ?? "")?.[1])
+    .map((level) => (level === undefined ? null : Number(level)));
+  const given = levels.filter((level) => level !== null);
+  return given.length === 0 ? null : Math.min(...given);
+}
+
+/** Sources that are no lineage's own files, compared with all older versions of these lineages. */
+export async function markOutdatedCopies(
+  candidates: readonly Candidate[],
+  lineages: readonly Lineage[],
+): Promise<readonly Candidate[]> {
+  return Promise.all(
+    candidates.map(async (candidate) => {
+      if (candidate.lineage !== null || candidate.source?.dynamic !== false)
+        return candidate;
+      const copied = await findOutdatedCopy(
+        candidate.files.certificate,
+        lineages,
+      );
+      return copied === null
+        ? candidate
+        : { ...candidate, lineage: copied.lineage, isOutdatedCopy: true };
+    }),
+  );
+}
+
+/** Splits the sources of a target into those that the run is about and all others. */
+export function inScope(
+  candidates: readonly Candidate[],
+  scope: Scope,
+): {
+  readonly about: readonly Candidate[];
+  readonly others: readonly Candidate[];
+} {
+  if (scope.kind === "all") return { about: candidates, others: [] };
+  const paths = new Set(scope.lineages.map(({ path }) => path));
+  const certificates = new Set(scope.certificates);
+  const isAbout = ({ lineage, files }: Candidate): boolean =>
+    (lineage !== null && paths.has(lineage.path)) ||
+    certificates.has(files.certificate);
+  return {
+    about: candidates.filter(isAbout),
+    others: candidates.filter((candidate) => !isAbout(candidate)),
+  };
+}
+
+/** Lineages that the target does not use at all. */
+export function unusedLineages(
+  candidates: readonly Candidate[],
+  lineages: readonly Lineage[],
+): readonly Candidate[] {
+  const used = new Set(candidates.map(({ lineage }) => lineage?.path));
+  return lineages
+    .filter(({ path }) => !used.has(path))
+    .map((lineage) => ({
+      files: lineageFiles(lineage),
+      lineage,
+      source: null,
+      isOutdatedCopy: false,
+    }));
+}

@@ -1,0 +1,128 @@
+/** What became of each certificate source, with the reason and the remedy in words. */
+import { activeObstacles, decideAfterReload } from "../core/decision/decide.ts";
+import type { Outcome } from "../core/decision/outcome.ts";
+import type { Generation, TargetRecord } from "../core/decision/record.ts";
+import {
+  explain,
+  explainReload,
+  type Circumstances,
+  type Explanation,
+} from "../core/report/explain.ts";
+import type { Assessment } from "./assess.ts";
+import { lineageFiles } from "./candidates.ts";
+import type { Carried } from "./carry-out.ts";
+import type { Discovery } from "./discover.ts";
+import { servedOf, type ObservedPoint } from "./observe.ts";
+import type { Case, Plan } from "./plan.ts";
+import type { TargetRun } from "./target-run.ts";
+
+/** What became of one certificate source, or of a lineage that the target does not use. */
+export interface Concluded extends Explanation {
+  readonly target: string;
+  readonly assessment: Assessment;
+  readonly outcome: Outcome;
+  /** After the reload; null where none was made for this source. */
+  readonly after: readonly ObservedPoint[] | null;
+}
+
+export interface TargetResult {
+  readonly discovery: Discovery;
+  readonly concluded: readonly Concluded[];
+  readonly reloads: number;
+  /** The newest generation that was seen. */
+  readonly generation: Generation | null;
+  readonly record: TargetRecord | null;
+  readonly warnings: readonly string[];
+}
+
+export function conclude(
+  run: TargetRun,
+  plan: Plan,
+  carried: Carried | null,
+): TargetResult {
+  const { discovery, cases, warnings } = plan;
+  const { state, known } = discovery;
+  const generation =
+    carried?.reloaded.generation ??
+    (state.kind === "running" ? state.generation : null);
+  return {
+    discovery,
+    concluded: cases.map((one) => concludeCase(run, discovery, one, carried)),
+    reloads: carried?.reloaded.effect.kind === "new-generation" ? 1 : 0,
+    generation,
+    record: carried?.record ?? known.target,
+    warnings: [...warnings, ...(carried?.warnings ?? [])],
+  };
+}
+
+function concludeCase(
+  run: TargetRun,
+  discovery: Discovery,
+  one: Case,
+  carried: Carried | null,
+): Concluded {
+  const { assessment, decision } = one;
+  const target = run.target.name;
+  if (decision.kind === "conclude") {
+    const explanation = explain(decision.row, circumstancesOf(discovery, one));
+    return {
+      target,
+      assessment,
+      outcome: decision.outcome,
+      after: null,
+      ...explanation,
+    };
+  }
+  if (carried === null)
+    throw new Error("a reload was decided and not carried out");
+  const after = carried.after.get(one) ?? [];
+  const outcome = decideAfterReload(
+    carried.reloaded.effect,
+    servedOf(after, "loaded"),
+  );
+  const explanation = explainReload(outcome, {
+    ...circumstancesOf(discovery, one),
+    nginxErrors:
+      carried.reloaded.reason === null ? [] : [carried.reloaded.reason],
+    nginxRemedy: carried.reloaded.remedy,
+    stalePoints: after.filter(isWrong).map(pointName),
+    livePoints: after.filter(({ sight }) => sight.verdict === "live").length,
+  });
+  return { target, assessment, outcome, after, ...explanation };
+}
+
+function isWrong({ sight }: ObservedPoint): boolean {
+  return sight.verdict === "stale" || sight.verdict === "broken";
+}
+
+function pointName({ address, servername }: ObservedPoint): string {
+  return servername === null ? address : `${address} (${servername})`;
+}
+
+function circumstancesOf(
+  discovery: Discovery,
+  { assessment, situation }: Case,
+): Circumstances {
+  const { candidate, examined, weighed, points } = assessment;
+  const { state } = discovery;
+  return {
+    argument: candidate.lineage?.name ?? null,
+    label: candidate.lineage?.name ?? examined.label,
+    findings: weighed.findings,
+    obstacles: activeObstacles(situation),
+    nginxErrors: discovery.errors,
+    directive:
+      candidate.source === null
+        ? null
+        : `${candidate.source.file}:${String(candidate.source.line)}`,
+    certificate: candidate.files.certificate,
+    liveCertificate:
+      candidate.lineage === null
+        ? null
+        : lineageFiles(candidate.lineage).certificate,
+    masterPid: state.kind === "running" ? state.generation.master.pid : null,
+    draining: situation.drainingGenerations,
+    pendingFiles: discovery.pendingFiles.map(({ path }) => path),
+    stalePoints: points.filter(isWrong).map(pointName),
+  };
+}

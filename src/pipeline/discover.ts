@@ -1,0 +1,176 @@
+/**
+ * Discover: asks Nginx for its configuration once and turns it into the model. The dump describes the files on disk, not
+ * what Nginx runs; which of them Nginx cannot have loaded yet is told beside it.
+ */
+import { createHash } from "node:crypto";
+import { hostname } from "node:os";
+import { isSameGeneration } from "../core/decision/generations.ts";
+import type { ModelRecord, TargetRecord } from "../core/decision/record.ts";
+import type { FileIdentity } from "../core/lineage/lineage.ts";
+import type { NginxModel } from "../core/nginx/model.ts";
+import { readModel } from "../core/nginx/read-model.ts";
+import { redact } from "../core/report/redact.ts";
+import type { DumpResult, Target, TargetState } from "../ports.ts";
+import type { World } from "./world.ts";
+
+export interface Discovery {
+  readonly target: Target;
+  readonly state: TargetState;
+  /** Nginx's own verdict; `unknown` where it was not or could not be asked. */
+  readonly configuration: "ok" | "refused" | "unknown";
+  /** Nginx's words, or why it could not be asked. */
+  readonly errors: readonly string[];
+  /** Of this dump, or else the last good one; null where there never was one. */
+  readonly model: NginxModel | null;
+  /** What Nginx runs, where that is known to differ from `model`. */
+  readonly loadedModel: NginxModel | null;
+  readonly digest: string | null;
+  /** Of the dump that Nginx is known to run; null where that is not known. */
+  readonly loadedDigest: string | null;
+  readonly files: readonly FileIdentity[];
+  /** Files of the dump that Nginx has not loaded yet. */
+  readonly pendingFiles: readonly FileIdentity[];
+  readonly known: Known;
+}
+
+/** What the state remembers of the target. */
+export interface Known {
+  readonly model: ModelRecord | null;
+  readonly target: TargetRecord | null;
+}
+
+export type RunningState = Extract<TargetState, { kind: "running" }>;
+
+/** Never runs `nginx -T` while Nginx is stopped: that would leave an empty pid file and other traces. */
+export async function discover(
+  world: World,
+  target: Target,
+): Promise<Discovery> {
+  const known: Known = {
+    model: await world.store.models.get(target.name),
+    target: await world.store.targets.get(target.name),
+  };
+  const state = await target.inspect(world.signal);
+  const undumped = (
+    configuration: "refused" | "unknown",
+    errors: readonly string[],
+  ): Discovery => ({
+    target,
+    state,
+    configuration,
+    errors: errors.map(redact),
+    model: known.model?.model ?? null,
+    loadedModel: null,
+    digest: null,
+    loadedDigest: null,
+    files: [],
+    pendingFiles: [],
+    known,
+  });
+  if (state.kind !== "running") return undumped("unknown", [state.reason]);
+  const dump = await target.dump(world.signal);
+  if (dump.kind === "refused") return undumped("refused", dump.errors);
+  if (dump.kind === "failed") return undumped("unknown", [dump.reason]);
+  return dumped({ target, state, known, dump });
+}
+
+async function dumped(input: {
+  target: Target;
+  state: RunningState;
+  known: Known;
+  dump: Extract<DumpResult, { kind: "ok" }>;
+}): Promise<Discovery> {
+  const { target, state, known, dump } = input;
+  const digest = createHash("sha256").update(dump.text).digest("hex");
+  const isSame = known.model?.digest === digest;
+  const model = isSame
+    ? known.model.model
+    : readModel(dump.text, { prefix: dump.prefix, hostname: hostname() });
+  const files = await target.identify(model.files);
+  const loadedDigest = loadedDigestOf(known, state);
+  const pendingFiles =
+    loadedDigest === digest
+      ? []
+      : files.filter((file) => isNotLoaded(file, known, state));
+  const isPending = pendingFiles.length > 0;
+  return {
+    target,
+    state,
+    configuration: "ok",
+    errors: dump.warnings.map(redact),
+    model,
+    loadedModel: isPending ? loadedModelOf(known, loadedDigest) : null,
+    digest,
+    loadedDigest: isPending ? loadedDigest : digest,
+    files,
+    pendingFiles,
+    known,
+  };
+}
+
+/** Known only of the very workers that run now: whoever reloaded or restarted Nginx since has loaded another dump. */
+function loadedDigestOf(
+  { target }: Known,
+  { generation }: RunningState,
+): string | null {
+  const newest = target?.generations.at(-1);
+  return newest !== undefined && isSameGeneration(newest, generation)
+    ? (target?.loadedDigest ?? null)
+    : null;
+}
+
+function loadedModelOf(
+  { model }: Known,
+  loadedDigest: string | null,
+): NginxModel | null {
+  if (loadedDigest === null || model === null) return null;
+  if (model.digest === loadedDigest) return model.model;
+  return model.previous?.digest === loadedDigest ? model.previous.model : null;
+}
+
+/** Written after the youngest worker started, unless it is as it was in the dump that this worker is known to run. */
+function isNotLoaded(
+  file: FileIdentity,
+  known: Known,
+  state: RunningState,
+): boolean {
+  if (state.youngestWorkerStartMs === null) return false;
+  const isOfLoadedDump =
+    known.model !== null && known.model.digest === loadedDigestOf(known, state);
+  const wasLoaded =
+    isOfLoadedDump &&
+    known.model.files.some(
+      (old) =>
+        old.resolved === file.resolved &&
+        old.inode === file.inode &&
+        old.modifiedNs === file.modifiedNs,
+    );
+  return (
+    !wasLoaded &&
+    Number(BigInt(file.modifiedNs) / 1_000_000n) > state.youngestWorkerStartMs
+  );
+}
+
+/** What the state should keep of the dump; null when it is kept already, or was not had. */
+export function modelRecord(
+  discovery: Discovery,
+  at: Date,
+): ModelRecord | null {
+  const { model, digest, known, loadedDigest, loadedModel, target, files } =
+    discovery;
+  if (model === null || digest === null || known.model?.digest === digest)
+    return null;
+  const previous =
+    loadedModel === null || loadedDigest === null
+      ? null
+      : { digest: loadedDigest, model: loadedModel };
+  return {
+    schema: 1,
+    target: target.name,
+    at: at.toISOString(),
+    model,
+    files,
+    digest,
+    previous,
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * A run that may change something: it queues its own lineages, takes the lock, and deals with everything that is queued,
+ * so that no renewal is lost and none is deployed twice, however many runs there are at once.
+ */
+import { access } from "node:fs/promises";
+import { takeLock } from "../adapters/store/lock.ts";
+import type { Queued } from "../adapters/store/queue.ts";
+import type { QueueEntry } from "../core/decision/record.ts";
+import type { LineageReport, RunDocument } from "../core/report/document.ts";
+import { LivecertError } from "../errors.ts";
+import { lineageFiles } from "./candidates.ts";
+import { sourceId } from "./examine.ts";
+import { dueEntries } from "./queue.ts";
+import { briefDocument, briefReport } from "./report.ts";
+import { run } from "./run.ts";
+import type { RunRequest, Scope, World } from "./world.ts";
+
+export interface LockedRunOptions {
+  /** Queued before waiting for the lock. */
+  readonly own: readonly QueueEntry[];
+  readonly lockWaitMs: number;
+  /** For the whole run besides waiting for the lock; null: none. */
+  readonly limitMs: number | null;
+}
+
+/** @throws LivecertError `locked` when another run holds the lock for too long, `time-limit`; both leave the queue as it is. */
+export async function lockedRun(
+  world: World,
+  request: RunRequest,
+  options: LockedRunOptions,
+): Promise<RunDocument> {
+  for (const entry of options.own) await world.store.queue.put(entry);
+  const { runDir } = world.settings;
+  await using lock = await world.stopwatch.time("lock", () =>
+    takeLock({
+      runDir,
+      waitMs: options.lockWaitMs,
+      command: request.command,
+      signal: world.signal,
+    }),
+  );
+  world.log.debug("lock taken", { waitedMs: Math.round(lock.waitedMs) });
+  const signal = AbortSignal.any([world.signal, lock.lost]);
+  return await underLock({ ...world, signal }, request, options);
+}
+
+async function underLock(
+  world: World,
+  request: RunRequest,
+  options: LockedRunOptions,
+): Promise<RunDocument> {
+  await world.store.queue.recover();
+  const done = await doneByAnother(world, request, options.own);
+  if (done !== null) return done;
+  const due = await withoutVanished(world, await dueEntries(world));
+  const scope = withQueued(request.scope, due);
+  const document = await withinLimit(world, options.limitMs, (limited) =>
+    run(limited, { ...request, scope }),
+  );
+  await settleQueue(world, due, document);
+  return document;
+}
+
+/** Ends a run that takes too long; what it was about stays queued. */
+async function withinLimit<Result>(
+  world: World,
+  limitMs: number | null,
+  work: (world: World) => Promise<Result>,
+): Promise<Result> {
+  if (limitMs === null) return work(world);
+  const limit = AbortSignal.timeout(limitMs);
+  try {
+    return await work({
+      ...world,
+      signal: AbortSignal.any([world.signal, limit]),
+    });
+  } catch (error) {
+    if (!limit.aborted) throw error;
+    throw new LivecertError(
+      "time-limit",
+      `the run did not end within ${String(limitMs / 1000)} s`,
+      {
+        remedy: "livecert retry",
+        cause: error,
+      },
+    );
+  }
+}
+
+function withQueued(scope: Scope, due: readonly Queued[]): Scope {
+  if (scope.kind === "all") return scope;
+  const byPath = new Map(
+    [...scope.lineages, ...due.map(({ entry }) => entry.lineage)].map((one) => [
+      one.path,
+      one,
+    ]),
+  );
+  return { ...scope, lineages: [...byPath.values()] };
+}
+
+/** `certbot delete` takes a queued lineage away: nothing is left to be done. */
+async function withoutVanished(
+  world: World,
+  due: readonly Queued[],
+): Promise<readonly Queued[]> {
+  const kept: Queued[] = [];
+  for (const queued of due) {
+    if (await exists(queued.entry.lineage.path)) {
+      kept.push(queued);
+      continue;
+    }
+    world.log.info("queued lineage was deleted", {
+      lineage: queued.entry.lineage.name,
+    });
+    await world.store.queue.removeIfUnchanged(queued);
+  }
+  return kept;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** An entry goes once its outcome is recorded; a deferred one, or one replaced meanwhile, stays. */
+async function settleQueue(
+  world: World,
+  due: readonly Queued[],
+  document: RunDocument,
+): Promise<void> {
+  for (const queued of due) {
+    const report = document.lineages.find(
+      ({ path }) => path === queued.entry.lineage.path,
+    );
+    if (report?.outcome == null || report.outcome === "deferred") continue;
+    await world.store.queue.removeIfUnchanged(queued);
+  }
+}
+
+/** While a hook waited, another run may have dealt with its very version: its recorded outcome is this hook's too. */
+async function doneByAnother(
+  world: World,
+  request: RunRequest,
+  own: readonly QueueEntry[],
+): Promise<RunDocument | null> {
+  if (request.trigger !== "hook" || own.length === 0) return null;
+  const reports: LineageReport[] = [];
+  for (const { lineage, version } of own) {
+    if ((await world.store.queue.get(lineage.path)) !== null) return null;
+    const record = await world.store.sources.get(
+      sourceId(lineageFiles(lineage)),
+    );
+    if (record?.last == null || record.last.version !== version) return null;
+    reports.push(briefReport(lineage, record.last.outcome, record.last.detail));
+  }
+  return briefDocument(world, request, reports);
+}

@@ -1,0 +1,236 @@
+/**
+ * Probes: what a client is handed at each point of a source, compared with what is on disk. A point that cannot be judged
+ * is unverified with its reason, never stale: a check that cries wolf is switched off.
+ */
+import pMap from "p-map";
+import { covers } from "../adapters/tls/covers.ts";
+import { probe, type Observation } from "../adapters/tls/probe.ts";
+import type { Bundle, KeyAlgorithm } from "../core/certificate/certificate.ts";
+import type { Served } from "../core/decision/decide.ts";
+import type { Generation } from "../core/decision/record.ts";
+import type {
+  CertificateSource,
+  NginxModel,
+  ProbePoint,
+  UnprobeablePoint,
+} from "../core/nginx/model.ts";
+import { probePoints } from "../core/nginx/points.ts";
+import { selectServer } from "../core/nginx/selection.ts";
+import type { ConnectionEnds, Target } from "../ports.ts";
+import type { World } from "./world.ts";
+
+/** What was seen at one point. */
+export type Sight =
+  | { readonly verdict: "live"; readonly bundle: Bundle }
+  | { readonly verdict: "stale"; readonly bundle: Bundle }
+  /** Nginx itself refuses every handshake here. */
+  | { readonly verdict: "broken"; readonly reason: string }
+  | {
+      readonly verdict: "unverified";
+      readonly bundle: Bundle | null;
+      readonly reason: string;
+    };
+
+export interface ObservedPoint {
+  readonly target: string;
+  readonly address: string;
+  readonly servername: string | null;
+  readonly serverId: string;
+  /** null where no handshake could be tried. */
+  readonly point: ProbePoint | null;
+  readonly sight: Sight;
+}
+
+/** Where one source must be seen. */
+export interface ProbePlan {
+  readonly target: Target;
+  readonly generation: Generation;
+  readonly expected: Bundle;
+  readonly points: readonly ProbePoint[];
+  readonly unprobeable: readonly UnprobeablePoint[];
+  /** All names of the source's blocks. */
+  readonly serverNames: readonly string[];
+  /** Points that only the configuration on disk has. */
+  readonly notLoaded: ReadonlySet<string>;
+}
+
+export function planProbes(input: {
+  readonly target: Target;
+  readonly generation: Generation;
+  readonly model: NginxModel;
+  readonly loadedModel: NginxModel | null;
+  readonly source: CertificateSource;
+  readonly expected: Bundle;
+}): ProbePlan {
+  const { target, generation, model, loadedModel, source, expected } = input;
+  const { points, unprobeable, serverNames } = probePoints(model, source, {
+    covers: (name) => covers(expected.leaf, name),
+    subjectAltNames: expected.leaf.subjectAltNames,
+    keyAlgorithm: keyAlgorithmOf(expected.leaf.keyType),
+    localAddresses: target.localAddresses(),
+  });
+  const notLoaded = points.filter(
+    (point) =>
+      loadedModel !== null && !isAnsweredBy(loadedModel, model, point, source),
+  );
+  return {
+    target,
+    generation,
+    expected,
+    points,
+    unprobeable,
+    serverNames,
+    notLoaded: new Set(notLoaded.map(({ id }) => id)),
+  };
+}
+
+function keyAlgorithmOf(keyType: string): KeyAlgorithm {
+  if (keyType.startsWith("rsa")) return "rsa";
+  return keyType.startsWith("ec") ? "ecdsa" : "eddsa";
+}
+
+/** Whether the configuration that Nginx runs hands out this source at this point too. */
+function isAnsweredBy(
+  loaded: NginxModel,
+  model: NginxModel,
+  point: ProbePoint,
+  source: CertificateSource,
+): boolean {
+  const context =
+    model.servers.find(({ id }) => id === point.serverId)?.context ?? "http";
+  const selected = selectServer(loaded, {
+    context,
+    address: point.listener,
+    servername: point.servername,
+  });
+  return (
+    selected.kind === "server" &&
+    selected.server.pairs.some(
+      (pair) => pair.certificate === source.certificate,
+    )
+  );
+}
+
+/** Probes every point of all plans, a bounded number at once; the results come in the order of the plans. */
+export async function observe(
+  world: World,
+  plans: readonly ProbePlan[],
+  options: { readonly times: number },
+): Promise<readonly (readonly ObservedPoint[])[]> {
+  const jobs = plans.flatMap((plan) =>
+    plan.points.map((point) => ({ plan, point })),
+  );
+  const seen = await pMap(
+    jobs,
+    async ({ plan, point }) => ({
+      plan,
+      observed: await observePoint(world, plan, point, options.times),
+    }),
+    { concurrency: world.settings.limits.probesAtOnce, signal: world.signal },
+  );
+  return plans.map((plan) => [
+    ...seen.filter((one) => one.plan === plan).map(({ observed }) => observed),
+    ...plan.unprobeable.map((point) => unprobed(plan, point)),
+  ]);
+}
+
+function unprobed(plan: ProbePlan, point: UnprobeablePoint): ObservedPoint {
+  return {
+    target: plan.target.name,
+    address: point.listener,
+    servername: point.servername,
+    serverId: point.serverId,
+    point: null,
+    sight: { verdict: "unverified", bundle: null, reason: point.reason },
+  };
+}
+
+/** After a reload workers of both generations may accept for a moment, so the worst of several looks counts. */
+async function observePoint(
+  world: World,
+  plan: ProbePlan,
+  point: ProbePoint,
+  times: number,
+): Promise<ObservedPoint> {
+  let sight = await look(world, plan, point);
+  for (let again = 1; again < times && sight.verdict === "live"; again++)
+    sight = await look(world, plan, point);
+  const { address, servername, serverId } = point;
+  return {
+    target: plan.target.name,
+    address,
+    servername,
+    serverId,
+    point,
+    sight,
+  };
+}
+
+async function look(
+  world: World,
+  plan: ProbePlan,
+  point: ProbePoint,
+): Promise<Sight> {
+  const { limits } = world.settings;
+  let isOurs: boolean | null = null;
+  const observation = await probe(point, {
+    connectMs: limits.connectMs,
+    handshakeMs: limits.handshakeMs,
+    signal: world.signal,
+    whileOpen: async (bundle: Bundle, ends: ConnectionEnds | null) => {
+      if (bundle.bundle256 === plan.expected.bundle256) return;
+      isOurs = await plan.target.answers(point, ends, plan.generation.master);
+    },
+  });
+  if (observation.kind === "refused") {
+    isOurs = await plan.target.answers(
+      point,
+      observation.ends,
+      plan.generation.master,
+    );
+  }
+  return judge(plan, point, observation, isOurs);
+}
+
+function judge(
+  plan: ProbePlan,
+  point: ProbePoint,
+  observation: Observation,
+  isOurs: boolean | null,
+): Sight {
+  if (observation.kind === "unreachable") {
+    return { verdict: "unverified", bundle: null, reason: observation.message };
+  }
+  const bundle = observation.kind === "served" ? observation.bundle : null;
+  if (bundle?.bundle256 === plan.expected.bundle256)
+    return { verdict: "live", bundle };
+  const doubt = doubtAbout(plan, point, isOurs);
+  if (doubt !== null) return { verdict: "unverified", bundle, reason: doubt };
+  if (observation.kind === "refused")
+    return { verdict: "broken", reason: observation.message };
+  return { verdict: "stale", bundle: observation.bundle };
+}
+
+function doubtAbout(
+  plan: ProbePlan,
+  point: ProbePoint,
+  isOurs: boolean | null,
+): string | null {
+  if (plan.notLoaded.has(point.id))
+    return "not loaded yet: only the configuration on disk has this server block";
+  if (isOurs === false)
+    return "answered by someone else: the socket belongs to another program";
+  if (isOurs === null) return "answered by a socket whose owner cannot be told";
+  return null;
+}
+
+/** The three cases that decide needs, of all points of one source. */
+export function servedOf(
+  points: readonly ObservedPoint[],
+  evidence: "loaded" | "not-loaded",
+): Served {
+  const verdicts = new Set(points.map(({ sight }) => sight.verdict));
+  if (verdicts.has("stale") || verdicts.has("broken"))
+    return { kind: "different" };
+  return verdicts.has("live") ? { kind: "same" } : { kind: "unseen", evidence };
+}

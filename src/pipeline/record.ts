@@ -1,0 +1,303 @@
+/**
+ * Writes down what became of each source. A record that cannot be written is a warning: the deployment is not undone by a
+ * full disk, and the next run finds out again.
+ */
+import pMap from "p-map";
+import {
+  warningsOf,
+  written,
+  type Written,
+} from "../adapters/store/failure.ts";
+import { isSameGeneration } from "../core/decision/generations.ts";
+import { isFailure, worstOf, type Outcome } from "../core/decision/outcome.ts";
+import type {
+  JournalEntry,
+  LastSeen,
+  PendingEntry,
+  SourceRecord,
+  TargetRecord,
+} from "../core/decision/record.ts";
+import { findingIdentity } from "../core/validation/finding.ts";
+import { modelRecord } from "./discover.ts";
+import { sourceId } from "./examine.ts";
+import type { ObservedPoint } from "./observe.ts";
+import type { Concluded, TargetResult } from "./conclude.ts";
+import type { RunRequest, World } from "./world.ts";
+
+/** Everything that this run learned, one file per source that changed; answers with what could not be written. */
+export async function recordRun(
+  world: World,
+  request: RunRequest,
+  results: readonly TargetResult[],
+): Promise<readonly string[]> {
+  const bySource = groupBySource(results.flatMap(({ concluded }) => concluded));
+  const records = await pMap(
+    [...bySource.values()],
+    (concluded) => recordSource(world, request, concluded, results),
+    { concurrency: 4 },
+  );
+  const models = await Promise.all(
+    results.map((result) => recordTarget(world, result)),
+  );
+  const journal = await journalRun(world, request, results, [
+    ...bySource.values(),
+  ]);
+  return warningsOf([...records.flat(), ...models.flat(), journal]);
+}
+
+function groupBySource(
+  concluded: readonly Concluded[],
+): ReadonlyMap<string, readonly Concluded[]> {
+  const groups = new Map<string, Concluded[]>();
+  for (const one of concluded) {
+    const id = idOf(one);
+    groups.set(id, [...(groups.get(id) ?? []), one]);
+  }
+  return groups;
+}
+
+function idOf({ assessment }: Concluded): string {
+  return sourceId(assessment.candidate.files);
+}
+
+async function recordTarget(
+  world: World,
+  result: TargetResult,
+): Promise<readonly Written[]> {
+  const model = modelRecord(result.discovery, world.now());
+  const modelWritten =
+    model === null
+      ? written
+      : await world.store.models.put(model.target, model);
+  const target = targetRecord(world, result);
+  const targetWritten =
+    target === null
+      ? written
+      : await world.store.targets.put(target.target, target);
+  return [modelWritten, targetWritten];
+}
+
+/** What is known of a running Nginx without a reload: null where the record already says it. */
+function targetRecord(
+  world: World,
+  { discovery, generation, record }: TargetResult,
+): TargetRecord | null {
+  if (generation === null || discovery.state.kind !== "running") return null;
+  const newest = record?.generations.at(-1);
+  const loadedDigest = record?.loadedDigest ?? null;
+  const isKnown = newest !== undefined && isSameGeneration(newest, generation);
+  const found = isKnown ? loadedDigest : discovery.loadedDigest;
+  if (isKnown && (found !== null || discovery.loadedDigest === null))
+    return null;
+  return {
+    schema: 1,
+    target: discovery.target.name,
+    at: world.now().toISOString(),
+    generations: isKnown ? (record?.generations ?? []) : [generation],
+    loadedDigest: discovery.loadedDigest,
+    attempts: record?.attempts ?? [],
+  };
+}
+
+async function recordSource(
+  world: World,
+  request: RunRequest,
+  concluded: readonly Concluded[],
+  results: readonly TargetResult[],
+): Promise<readonly Written[]> {
+  const [first] = concluded;
+  if (first === undefined) return [];
+  const id = idOf(first);
+  const outcome = worstOf(concluded.map((one) => one.outcome));
+  const decisive = concluded.find((one) => one.outcome === outcome) ?? first;
+  const record = sourceRecord(world, request, decisive, concluded, results);
+  const isNews = !isSameRecord(first.assessment.record, record);
+  const stored = isNews ? await world.store.sources.put(id, record) : written;
+  return [stored, await recordPending(world, id, decisive)];
+}
+
+/** Times alone are no news: 1,000 unchanged sources cost no write. */
+function isSameRecord(old: SourceRecord | null, record: SourceRecord): boolean {
+  return old !== null && withoutTimes(old) === withoutTimes(record);
+}
+
+function withoutTimes(record: SourceRecord): string {
+  return JSON.stringify(record, (key, value: unknown) =>
+    key === "at" || key === "run" ? null : value,
+  );
+}
+
+function sourceRecord(
+  world: World,
+  { run }: RunRequest,
+  decisive: Concluded,
+  concluded: readonly Concluded[],
+  results: readonly TargetResult[],
+): SourceRecord {
+  const { candidate, examined, record } = decisive.assessment;
+  const at = world.now().toISOString();
+  return {
+    schema: 1,
+    certificate: candidate.files.certificate,
+    key: candidate.files.key,
+    lineage: candidate.lineage,
+    deployed: deployedBy(decisive, at) ?? record?.deployed ?? null,
+    seen: concluded.flatMap((one) => seenIn(one, results, at) ?? []),
+    last: {
+      at,
+      run,
+      outcome: decisive.outcome,
+      version: examined.version,
+      fingerprint256: examined.examination.leaf?.fingerprint256 ?? null,
+      detail: decisive.reason,
+    },
+    verdict: examined.verdict,
+    rehearsal: examined.rehearsal,
+  };
+}
+
+/** Only what a client was seen to be handed counts as deployed. */
+function deployedBy(
+  { outcome, assessment }: Concluded,
+  at: string,
+): SourceRecord["deployed"] {
+  const { bundle, findings } = assessment.examined.examination;
+  if (bundle === null || (outcome !== "deployed" && outcome !== "live"))
+    return null;
+  const { leaf, others } = bundle;
+  return {
+    at,
+    version: assessment.examined.version,
+    fingerprint256: leaf.fingerprint256,
+    bundle256: bundle.bundle256,
+    notBefore: leaf.notBefore.toISOString(),
+    notAfter: leaf.notAfter.toISOString(),
+    regressions: findings
+      .filter(({ severity }) => severity === "regression")
+      .map(findingIdentity),
+    leaf: Buffer.from(leaf.der).toString("base64"),
+    others: others.map(({ der }) => Buffer.from(der).toString("base64")),
+  };
+}
+
+function seenIn(
+  concluded: Concluded,
+  results: readonly TargetResult[],
+  at: string,
+): LastSeen | null {
+  const { examined, points } = concluded.assessment;
+  const generation = results.find(
+    ({ discovery }) => discovery.target.name === concluded.target,
+  )?.generation;
+  const bundle = examined.examination.bundle;
+  if (
+    generation == null ||
+    bundle === null ||
+    !isLiveEverywhere(concluded.after ?? points)
+  )
+    return null;
+  return {
+    at,
+    target: concluded.target,
+    files: examined.identities,
+    generation,
+    bundle256: bundle.bundle256,
+  };
+}
+
+function isLiveEverywhere(points: readonly ObservedPoint[]): boolean {
+  const verdicts = points.map(({ sight }) => sight.verdict);
+  return (
+    verdicts.includes("live") &&
+    verdicts.every((verdict) => verdict === "live" || verdict === "unverified")
+  );
+}
+
+/** Every failure is kept as pending until it has gone, from its first time for this version on. */
+async function recordPending(
+  world: World,
+  id: string,
+  concluded: Concluded,
+): Promise<Written> {
+  const { outcome, assessment } = concluded;
+  const earlier = await world.store.pending.get(id);
+  if (!isFailure(outcome))
+    return earlier === null ? written : world.store.pending.remove(id);
+  return world.store.pending.put(
+    id,
+    pendingEntry(
+      world,
+      concluded,
+      earlier,
+      assessment.examined.examination.leaf?.fingerprint256 ?? null,
+    ),
+  );
+}
+
+function pendingEntry(
+  world: World,
+  { assessment, outcome, reason }: Concluded,
+  earlier: PendingEntry | null,
+  fingerprint256: string | null,
+): PendingEntry {
+  const { candidate, examined } = assessment;
+  const now = world.now().toISOString();
+  const isSame = earlier?.fingerprint256 === fingerprint256;
+  return {
+    schema: 1,
+    certificate: candidate.files.certificate,
+    key: candidate.files.key,
+    lineage: candidate.lineage,
+    outcome,
+    since: isSame ? earlier.since : now,
+    renewedAt: (examined.changedAt ?? world.now()).toISOString(),
+    fingerprint256,
+    attempts: isSame ? earlier.attempts + 1 : 1,
+    detail: reason,
+  };
+}
+
+/** What a person or a hook asked about is always written; otherwise only what happened. */
+async function journalRun(
+  world: World,
+  request: RunRequest,
+  results: readonly TargetResult[],
+  sources: readonly (readonly Concluded[])[],
+): Promise<Written> {
+  const isQuiet = (outcome: Outcome): boolean =>
+    outcome === "live" || outcome === "unused";
+  const reloads = results.reduce((sum, result) => sum + result.reloads, 0);
+  const entries = sources.flatMap((concluded): readonly JournalEntry[] => {
+    const outcome = worstOf(concluded.map((one) => one.outcome));
+    const decisive = concluded.find((one) => one.outcome === outcome);
+    if (decisive === undefined || outcome === null) return [];
+    if (request.scope.kind === "all" && isQuiet(outcome)) return [];
+    return [journalEntry(world, request, decisive, reloads)];
+  });
+  return entries.length === 0 ? written : world.store.journal.append(entries);
+}
+
+function journalEntry(
+  world: World,
+  request: RunRequest,
+  concluded: Concluded,
+  reloads: number,
+): JournalEntry {
+  const { candidate, examined, points } = concluded.assessment;
+  const before = points.find(({ sight }) => sight.verdict === "stale")?.sight;
+  return {
+    schema: 1,
+    at: world.now().toISOString(),
+    run: request.run,
+    command: request.command,
+    lineage: candidate.lineage?.name ?? null,
+    certificate: candidate.files.certificate,
+    outcome: concluded.outcome,
+    fingerprint256: examined.examination.leaf?.fingerprint256 ?? null,
+    servedBefore:
+      before?.verdict === "stale" ? before.bundle.leaf.fingerprint256 : null,
+    reloads,
+    detail: concluded.reason,
+    durationMs: world.stopwatch.readings()["total"] ?? 0,
+  };
+}

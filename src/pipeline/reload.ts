@@ -1,0 +1,148 @@
+/**
+ * Triggers one reload and waits until the process table shows what became of it. An exit code proves nothing: new workers
+ * are the proof, and the error log tells why there are none.
+ * Source: https://nginx.org/en/docs/control.html#reconfiguration
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { ReloadEffect } from "../core/decision/decide.ts";
+import { hasTakenEffect } from "../core/decision/generations.ts";
+import type { Generation, SignalledReload } from "../core/decision/record.ts";
+import type { NginxModel } from "../core/nginx/model.ts";
+import type { Limits } from "../core/settings/settings.ts";
+import type { ErrorLogMark, Target } from "../ports.ts";
+
+export interface Reloaded {
+  readonly effect: ReloadEffect;
+  /** Why nothing came of it, in Nginx's words where it said any; null after a new generation. */
+  readonly reason: string | null;
+  readonly remedy: string | null;
+  /** The newest generation that was seen. */
+  readonly generation: Generation;
+  /** How the record counts it. */
+  readonly counted: SignalledReload["effect"];
+}
+
+const firstPollMs = 5;
+const slowestPollMs = 50;
+
+export async function reload(input: {
+  readonly target: Target;
+  readonly model: NginxModel;
+  readonly before: Generation;
+  readonly limits: Limits;
+  readonly signal: AbortSignal;
+}): Promise<Reloaded> {
+  const { target, model, before, signal } = input;
+  const mark = await target.markErrorLogs(model);
+  const triggered = await target.reload(signal);
+  if (triggered.kind === "failed") {
+    const said = await mark.refusals(before.master);
+    const reason = [triggered.reason, ...said].join(": ");
+    return {
+      effect: { kind: "refused" },
+      reason,
+      remedy: triggered.remedy,
+      generation: before,
+      counted: "refused",
+    };
+  }
+  return waitForGeneration({ ...input, mark });
+}
+
+/** 1 s and 10 ms for each certificate, unless told otherwise; a master that is seen at work is given the whole limit. */
+function patienceMs(model: NginxModel, limits: Limits): number {
+  const wanted =
+    limits.generationBaseMs +
+    model.certificateCount * limits.generationPerCertificateMs;
+  return Math.min(wanted, limits.generationMaxMs);
+}
+
+async function waitForGeneration(input: {
+  readonly target: Target;
+  readonly model: NginxModel;
+  readonly before: Generation;
+  readonly limits: Limits;
+  readonly signal: AbortSignal;
+  readonly mark: ErrorLogMark;
+}): Promise<Reloaded> {
+  const { target, before, limits, signal, mark, model } = input;
+  const startedMs = performance.now();
+  const patience = patienceMs(model, limits);
+  for (
+    let pollMs = firstPollMs;
+    ;
+    pollMs = Math.min(pollMs * 2, slowestPollMs)
+  ) {
+    await delay(pollMs, undefined, { signal });
+    const generation = await target.generation(before.master);
+    if (generation === null)
+      return refused(before, ["the Nginx master has ended since the signal"]);
+    if (hasTakenEffect(before, generation)) return tookEffect(generation);
+    const said = await mark.refusals(before.master);
+    if (said.length > 0) return refused(generation, said);
+    const waitedMs = performance.now() - startedMs;
+    if (waitedMs < patience) continue;
+    // A master without workers reads its configuration itself; only a handshake can tell more.
+    if (!model.masterProcess) return tookEffect(generation);
+    if (!(await target.isBusy(before.master))) return silent(generation, mark);
+    if (waitedMs >= limits.generationMaxMs)
+      return stillBusy(generation, waitedMs);
+  }
+}
+
+function tookEffect(generation: Generation): Reloaded {
+  return {
+    effect: { kind: "new-generation" },
+    reason: null,
+    remedy: null,
+    generation,
+    counted: "new-generation",
+  };
+}
+
+function refused(generation: Generation, said: readonly string[]): Reloaded {
+  const reason = said.join("; ");
+  return {
+    effect: { kind: "refused" },
+    reason,
+    remedy: remedyFor(reason),
+    generation,
+    counted: "refused",
+  };
+}
+
+function silent(generation: Generation, mark: ErrorLogMark): Reloaded {
+  const log = mark.readable
+    ? "its error log does not say why"
+    : "its error log cannot be read";
+  const reason = `Nginx was signalled, but started no new workers, and ${log}`;
+  const remedy = "look at Nginx's error log, then systemctl restart nginx";
+  return {
+    effect: { kind: "refused" },
+    reason,
+    remedy,
+    generation,
+    counted: "unseen",
+  };
+}
+
+function stillBusy(generation: Generation, waitedMs: number): Reloaded {
+  const reason = `Nginx was signalled ${(waitedMs / 1000).toFixed(1)} s ago and its master is still at work`;
+  return {
+    effect: { kind: "busy" },
+    reason,
+    remedy: "livecert retry",
+    generation,
+    counted: "open",
+  };
+}
+
+/** Recognises what only a restart or another program's end can mend; null where Nginx's own line says enough. */
+function remedyFor(reason: string): string | null {
+  if (/bind\(\) to .* failed \(98/.test(reason)) {
+    return "another program holds that address (ss -ltnp shows which): stop it or remove the listen directive, then livecert retry";
+  }
+  if (/shared (memory )?zone/.test(reason))
+    return "this change needs a restart: systemctl restart nginx";
+  return null;
+}

@@ -1,0 +1,223 @@
+/** From what became of each source to the one document that a run prints. */
+import type { Certificate } from "../core/certificate/certificate.ts";
+import { outcomes, worstOf, type Outcome } from "../core/decision/outcome.ts";
+import { drainingGenerations } from "../core/decision/generations.ts";
+import type {
+  LeafReport,
+  LineageReport,
+  NginxReport,
+  ProbeReport,
+  RunDocument,
+} from "../core/report/document.ts";
+import type { Lineage } from "../core/lineage/lineage.ts";
+import type { Finding } from "../core/validation/finding.ts";
+import type { ObservedPoint, Sight } from "./observe.ts";
+import type { Concluded, TargetResult } from "./conclude.ts";
+import type { RunRequest, World } from "./world.ts";
+
+export function reportRun(
+  world: World,
+  request: RunRequest,
+  results: readonly TargetResult[],
+  warnings: readonly string[],
+): RunDocument {
+  return document(world, request, {
+    lineages: reportLineages(results.flatMap(({ concluded }) => concluded)),
+    reloads: results.reduce((sum, { reloads }) => sum + reloads, 0),
+    nginx: reportNginx(results),
+    warnings: [
+      ...new Set([
+        ...results.flatMap((result) => result.warnings),
+        ...warnings,
+      ]),
+    ],
+  });
+}
+
+/** Of the first target that has something to say; several are told apart by their probes. */
+function reportNginx(results: readonly TargetResult[]): NginxReport | null {
+  const discovery = results[0]?.discovery;
+  if (discovery === undefined) return null;
+  const { state, configuration } = discovery;
+  return {
+    configOk: configuration === "unknown" ? null : configuration === "ok",
+    masterPid: state.kind === "running" ? state.generation.master.pid : null,
+    configPending: discovery.pendingFiles.map(({ path }) => path),
+    draining: drainingNow(results),
+    errors: results.flatMap((result) => result.discovery.errors),
+  };
+}
+
+function drainingNow(results: readonly TargetResult[]): number {
+  return results.reduce(
+    (sum, { generation }) =>
+      sum + (generation === null ? 0 : drainingGenerations(generation)),
+    0,
+  );
+}
+
+function reportLineages(
+  concluded: readonly Concluded[],
+): readonly LineageReport[] {
+  const groups = new Map<string, Concluded[]>();
+  for (const one of concluded) {
+    const path =
+      one.assessment.candidate.lineage?.path ??
+      one.assessment.candidate.files.certificate;
+    groups.set(path, [...(groups.get(path) ?? []), one]);
+  }
+  return [...groups].map(([path, group]) => reportLineage(path, group));
+}
+
+function reportLineage(
+  path: string,
+  concluded: readonly Concluded[],
+): LineageReport {
+  const outcome = worstOf(concluded.map((one) => one.outcome));
+  const decisive = concluded.find((one) => one.outcome === outcome);
+  const { candidate, examined } = (decisive ?? concluded[0])?.assessment ?? {};
+  const findings = distinctFindings(
+    concluded.flatMap(({ assessment }) => assessment.weighed.findings),
+  );
+  return {
+    name: candidate?.lineage?.name ?? null,
+    path,
+    outcome,
+    reason: decisive?.reason ?? null,
+    remedy: decisive?.remedy ?? null,
+    leaf:
+      examined?.examination.leaf == null
+        ? null
+        : reportLeaf(
+            examined.examination.leaf,
+            examined.examination.bundle?.bundle256 ?? null,
+          ),
+    valid: concluded.every(({ assessment }) =>
+      assessment.examined.examination.findings.every(
+        ({ severity }) => severity === "warning",
+      ),
+    ),
+    findings,
+    probes: concluded.flatMap(reportProbes),
+  };
+}
+
+function distinctFindings(findings: readonly Finding[]): readonly Finding[] {
+  return [
+    ...new Map(
+      findings.map((finding) => [JSON.stringify(finding), finding]),
+    ).values(),
+  ];
+}
+
+export function reportLeaf(
+  leaf: Certificate,
+  bundle256: string | null,
+): LeafReport {
+  return {
+    fingerprint256: leaf.fingerprint256,
+    bundle256,
+    serial: leaf.serial,
+    subject: leaf.subject,
+    issuer: leaf.issuer,
+    notBefore: leaf.notBefore.toISOString(),
+    notAfter: leaf.notAfter.toISOString(),
+    subjectAltNames: leaf.subjectAltNames,
+    keyType: leaf.keyType,
+  };
+}
+
+function reportProbes({
+  assessment,
+  after,
+}: Concluded): readonly ProbeReport[] {
+  const expected = assessment.examined.examination.leaf?.fingerprint256 ?? null;
+  return assessment.points.map((before): ProbeReport => {
+    const later = after?.find((one) => isSamePoint(one, before)) ?? null;
+    const final = later ?? before;
+    return {
+      target: before.target,
+      address: before.address,
+      servername: before.servername,
+      expected,
+      before: seen(before.sight),
+      after: later === null ? null : seen(later.sight),
+      verdict: final.sight.verdict === "broken" ? "stale" : final.sight.verdict,
+      error: errorOf(final.sight),
+    };
+  });
+}
+
+function isSamePoint(one: ObservedPoint, other: ObservedPoint): boolean {
+  return (
+    one.point?.id === other.point?.id &&
+    one.address === other.address &&
+    one.servername === other.servername
+  );
+}
+
+function seen(sight: Sight): string | null {
+  return sight.verdict === "broken"
+    ? null
+    : (sight.bundle?.leaf.fingerprint256 ?? null);
+}
+
+function errorOf(sight: Sight): string | null {
+  return sight.verdict === "broken" || sight.verdict === "unverified"
+    ? sight.reason
+    : null;
+}
+
+/** Of a lineage that this run did not look at itself. */
+export function briefReport(
+  lineage: Lineage,
+  outcome: Outcome,
+  reason: string | null,
+): LineageReport {
+  const { name, path } = lineage;
+  return {
+    name,
+    path,
+    outcome,
+    reason,
+    remedy: null,
+    leaf: null,
+    valid: true,
+    findings: [],
+    probes: [],
+  };
+}
+
+/** A run that asked no Nginx. */
+export function briefDocument(
+  world: World,
+  request: RunRequest,
+  lineages: readonly LineageReport[],
+): RunDocument {
+  return document(world, request, {
+    lineages,
+    reloads: 0,
+    nginx: null,
+    warnings: [],
+  });
+}
+
+function document(
+  world: World,
+  { run, command }: RunRequest,
+  content: Pick<RunDocument, "lineages" | "reloads" | "nginx" | "warnings">,
+): RunDocument {
+  const outcome = worstOf(
+    content.lineages.flatMap((lineage) => lineage.outcome ?? []),
+  );
+  const exitCode = outcome === null ? 0 : outcomes[outcome].exitCode;
+  return {
+    schema: 1,
+    run,
+    command,
+    outcome,
+    exitCode,
+    ...content,
+    timingsMs: world.stopwatch.readings(),
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * One run, in the order of the contract:
+ *
+ *     discover → snapshot → validate → probe → decide → test → reload → verify → record → report
+ *
+ * It handles any number of certificate sources and ends in at most one reload per target.
+ */
+import pMap from "p-map";
+import type { RunDocument } from "../core/report/document.ts";
+import { lineageFiles } from "./candidates.ts";
+import { examineSource, sourceId, type Examined } from "./examine.ts";
+import { recordRun } from "./record.ts";
+import { reportRun } from "./report.ts";
+import type { TargetResult } from "./conclude.ts";
+import { runTarget } from "./target-run.ts";
+import type { RunRequest, World } from "./world.ts";
+
+export async function run(
+  world: World,
+  request: RunRequest,
+): Promise<RunDocument> {
+  const examined = await world.stopwatch.time("validate", () =>
+    examineNamed(world, request),
+  );
+  const results: TargetResult[] = [];
+  for (const target of world.targets) {
+    results.push(await runTarget({ world, request, target, examined }));
+  }
+  const unwritten = request.isDryRun
+    ? []
+    : await world.stopwatch.time("record", () =>
+        recordRun(world, request, results),
+      );
+  const hints = unusedHints(world, results);
+  return reportRun(world, request, results, [...unwritten, ...hints]);
+}
+
+/** A named lineage is read before Nginx is asked, so that a fatal fault is told even where it makes Nginx's test fail. */
+async function examineNamed(
+  world: World,
+  { scope, settleMs }: RunRequest,
+): Promise<ReadonlyMap<string, Examined>> {
+  if (scope.kind === "all") return new Map();
+  const examined = await pMap(
+    scope.lineages,
+    async (lineage) => {
+      const files = lineageFiles(lineage);
+      const record = await world.store.sources.get(sourceId(files));
+      return examineSource(world, files, {
+        record,
+        settleMs,
+        knownIssuers: [],
+      });
+    },
+    { concurrency: 8, signal: world.signal },
+  );
+  return new Map(examined.map((one) => [sourceId(one.files), one]));
+}
+
+/** A lineage that nobody known uses may be another Nginx's: named, so that it is never silent. */
+function unusedHints(
+  world: World,
+  results: readonly TargetResult[],
+): readonly string[] {
+  const unused = results
+    .flatMap(({ concluded }) => concluded)
+    .filter(({ outcome }) => outcome === "unused")
+    .map(
+      ({ assessment }) =>
+        assessment.candidate.lineage?.name ??
+        assessment.candidate.files.certificate,
+    );
+  if (unused.length === 0) return [];
+  const others = world.otherMasters();
+  const names = [...new Set(unused)].slice(0, 5).join(", ");
+  return others.map(
+    (other) =>
+      `${names}: not used by any known Nginx, but ${other} is running and is not looked after`,
+  );
+}

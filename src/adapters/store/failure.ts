@@ -64,3 +64,11 @@ const placeFailures: Readonly<Record<string, string>> = {
 function describe(error: unknown): string {
   return placeFailures[codeOf(error) ?? ""] ?? (error as Error).message;
 }
+
+/** What could not be written, each thing once. */
+export function warningsOf(results: readonly Written[]): readonly string[] {
+  const warnings = results.flatMap((result) =>
+    result.kind === "not-written" ? [result.warning] : [],
+  );
+  return [...new Set(warnings)];
+}

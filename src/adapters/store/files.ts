@@ -13,6 +13,7 @@ import {
   readdir,
   rename,
   rm,
+  stat,
   type FileHandle,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -27,14 +28,24 @@ const createNew =
 /** No write takes that long, so a temporary file this old has nobody who will rename it. */
 const abandonedAfterMs = 3_600_000;
 
-/** Creates the directory and those above it that are missing. Throws what the system throws. */
+/**
+ * Creates the directory and those above it that are missing. Throws what the system throws; Node's own recursive mkdir
+ * says `ENOENT` for a file system that is read-only.
+ */
 export async function makeDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: privateDirectory });
-  if (first === undefined) return;
-  for (let made = path; ; made = dirname(made)) {
-    await chmod(made, privateDirectory);
-    if (made === first) return;
+  if (await isDirectory(path)) return;
+  if (dirname(path) !== path) await makeDirectory(dirname(path));
+  try {
+    await mkdir(path, { mode: privateDirectory });
+    await chmod(path, privateDirectory);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST" || !(await isDirectory(path))) throw error;
   }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  const stats = await stat(path).catch(() => null);
+  return stats?.isDirectory() === true;
 }
 
 /** Throws what the system throws; the temporary file is gone then, and the old content untouched. */

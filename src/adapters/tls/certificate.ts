@@ -4,8 +4,10 @@ import type { Certificate } from "../../core/certificate/certificate.ts";
 import {
   canonicalPem,
   certificateBlocks,
+  isBlank,
   splitPem,
   type PemBlock,
+  type PemFault,
 } from "../../core/certificate/pem.ts";
 import {
   distinguishedName,
@@ -16,20 +18,17 @@ import { spkiFingerprint } from "./private-key.ts";
 /** What Nginx would load from a certificate file; `certificates` has at least one. */
 export type CertificateReading =
   | { readonly kind: "read"; readonly certificates: readonly Certificate[] }
-  | { readonly kind: "empty" }
-  | { readonly kind: "truncated" | "malformed"; readonly reason: string }
-  /** No certificate in it; the labels of what else there is. */
-  | { readonly kind: "no-certificate"; readonly labels: readonly string[] };
+  | PemFault;
 
 /** Reads a whole certificate file by Nginx's rules; one bad block spoils it. */
 export function readCertificates(bytes: Uint8Array): CertificateReading {
-  if (bytes.every((byte) => byte <= 0x20)) return { kind: "empty" };
+  if (isBlank(bytes)) return { kind: "empty" };
   const { blocks, broken } = splitPem(bytes);
-  if (broken !== null) return { kind: broken.kind, reason: broken.reason };
+  if (broken !== null) return broken;
   const found = certificateBlocks(blocks);
   if (found.length === 0)
     return {
-      kind: "no-certificate",
+      kind: "nothing-fitting",
       labels: blocks.map(({ label }) => label),
     };
 

@@ -15,7 +15,6 @@ import {
   chainFaultKinds,
   chainFindings,
   type ChainFault,
-  type ChainFaultKind,
 } from "../../core/validation/chain.ts";
 import { dateFindings } from "../../core/validation/dates.ts";
 import type { Finding } from "../../core/validation/finding.ts";
@@ -28,6 +27,7 @@ import {
 import { pemOf } from "./pem-of.ts";
 import type { TrustRoots } from "./roots.ts";
 import { withScratchFile } from "./scratch.ts";
+import { faultsOf, isUntrusted } from "./verify-faults.ts";
 
 /** Verdicts kept from earlier runs; a key names everything that a verdict depends on. */
 export interface VerdictCache {
@@ -241,59 +241,3 @@ const untrustedError: VerifyError = {
   subject: "",
   words: "unable to get local issuer certificate",
 };
-
-/** X509_V_ERR_… of OpenSSL 1.1.1 to 3.x; a code keeps its number. Source: include/openssl/x509_vfy.h */
-const kindsByCode: Readonly<Record<number, ChainFaultKind>> = {
-  2: "untrusted",
-  18: "untrusted",
-  19: "untrusted",
-  20: "untrusted",
-  21: "untrusted",
-  27: "untrusted",
-  28: "untrusted",
-  9: "issuer-dates",
-  10: "issuer-dates",
-  13: "issuer-dates",
-  14: "issuer-dates",
-  6: "bad-signature",
-  7: "bad-signature",
-  24: "invalid-ca",
-  25: "invalid-ca",
-  32: "invalid-ca",
-  79: "invalid-ca",
-  26: "wrong-purpose",
-  34: "critical-extension",
-  47: "name-constraints",
-  48: "name-constraints",
-  49: "name-constraints",
-  51: "name-constraints",
-  52: "name-constraints",
-  53: "name-constraints",
-  66: "weak-key",
-  67: "weak-key",
-  68: "weak-signature",
-};
-
-function kindOf({ code }: VerifyError): ChainFaultKind {
-  return kindsByCode[code] ?? "invalid";
-}
-
-function isUntrusted(error: VerifyError): boolean {
-  return kindOf(error) === "untrusted";
-}
-
-function faultsOf(errors: readonly VerifyError[]): readonly ChainFault[] {
-  const faults = new Map<string, ChainFault>();
-  for (const error of errors) {
-    const kind = kindOf(error);
-    // The leaf's own dates are judged from the leaf, at any time; and one untrusted chain is one fault.
-    if (kind === "issuer-dates" && error.depth === 0) continue;
-    const { subject, words } = error;
-    const detail = subject === "" ? words : `${subject}: ${words}`;
-    faults.set(kind === "untrusted" ? kind : `${kind} ${error.depth}`, {
-      kind,
-      detail,
-    });
-  }
-  return [...faults.values()];
-}

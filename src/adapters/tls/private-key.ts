@@ -11,10 +11,12 @@ import {
 import { inspect } from "node:util";
 import {
   canonicalPem,
+  isBlank,
   isEncryptedKey,
   keyBlocks,
   splitKeyPem,
   type PemBlock,
+  type PemFault,
 } from "../../core/certificate/pem.ts";
 
 let reveal: (key: PrivateKey) => Uint8Array;
@@ -44,68 +46,64 @@ export class PrivateKey {
   }
 }
 
+export interface UsableKey {
+  readonly kind: "usable";
+  readonly key: KeyObject;
+  /** OpenSSL's name: `rsa`, `rsa-pss`, `ec`, `ed25519`, … */
+  readonly type: string;
+  /** SHA-256 over the DER of its subjectPublicKeyInfo, as in `Certificate`. */
+  readonly spki256: string;
+}
+
 /** What Nginx would find in a key file. */
 export type KeyReading =
-  | {
-      readonly kind: "usable";
-      readonly key: KeyObject;
-      /** OpenSSL's name: `rsa`, `rsa-pss`, `ec`, `ed25519`, … */
-      readonly type: string;
-      /** SHA-256 over the DER of its subjectPublicKeyInfo, as in `Certificate`. */
-      readonly spki256: string;
-    }
-  | { readonly kind: "empty" }
-  /** A PEM block before or around the key is broken. */
-  | {
-      readonly kind: "broken";
-      readonly fault: "truncated" | "malformed";
-      readonly reason: string;
-    }
-  /** There is PEM in it, or there is not, but no private key. */
-  | { readonly kind: "no-key"; readonly labels: readonly string[] }
+  | UsableKey
   /** The first key cannot be used without a password, and none of those given opens it. */
-  | { readonly kind: "encrypted"; readonly triedPasswords: number }
-  /** The right label around something that OpenSSL cannot decode. */
-  | { readonly kind: "undecodable" };
+  | { readonly kind: "encrypted" }
+  | PemFault;
 
 /**
- * Reads the key that Nginx would use: the first block that decodes to a private key. Each line of a password file is
- * tried in turn, as Nginx does.
+ * Reads the key that Nginx would use: the first block that decodes to a private key. Each password is tried in turn, as
+ * Nginx does with the lines of a password file.
  */
 export function readPrivateKey(
   key: PrivateKey,
-  passwords: readonly string[] = [],
+  passwords: readonly Uint8Array[] = [],
 ): KeyReading {
   const bytes = reveal(key);
-  if (bytes.every((byte) => byte <= 0x20)) return { kind: "empty" };
+  if (isBlank(bytes)) return { kind: "empty" };
   const { blocks, broken } = splitKeyPem(bytes);
   const candidates = keyBlocks(blocks);
   for (const block of candidates) {
     const found = decode(block, passwords);
-    if (found.kind !== "undecodable") return found;
+    if (found !== null) return found;
   }
-  if (broken !== null)
-    return { kind: "broken", fault: broken.kind, reason: broken.reason };
-  if (candidates.length > 0) return { kind: "undecodable" };
-  return { kind: "no-key", labels: blocks.map(({ label }) => label) };
+  if (broken !== null) return broken;
+  return candidates.length > 0
+    ? { kind: "malformed", reason: "has a key that OpenSSL cannot decode" }
+    : { kind: "nothing-fitting", labels: blocks.map(({ label }) => label) };
 }
 
-function decode(block: PemBlock, passwords: readonly string[]): KeyReading {
+/** null where it is no key that OpenSSL understands: the next one is tried then. */
+function decode(
+  block: PemBlock,
+  passwords: readonly Uint8Array[],
+): Exclude<KeyReading, PemFault> | null {
   const pem = canonicalPem(block);
-  if (!isEncryptedKey(block)) return attempt(pem, undefined);
+  if (!isEncryptedKey(block)) return open(pem, undefined);
   for (const password of passwords) {
-    const found = attempt(pem, password);
-    if (found.kind === "usable") return found;
+    const found = open(pem, password);
+    if (found !== null) return found;
   }
-  return { kind: "encrypted", triedPasswords: passwords.length };
+  return { kind: "encrypted" };
 }
 
-function attempt(pem: string, passphrase: string | undefined): KeyReading {
+function open(pem: string, password: Uint8Array | undefined): UsableKey | null {
   try {
     const key = createPrivateKey({
       key: pem,
       format: "pem",
-      ...(passphrase === undefined ? {} : { passphrase }),
+      ...(password === undefined ? {} : { passphrase: Buffer.from(password) }),
     });
     return {
       kind: "usable",
@@ -115,7 +113,7 @@ function attempt(pem: string, passphrase: string | undefined): KeyReading {
     };
   } catch {
     // OpenSSL's reason may quote its input, and it adds nothing that a user could act on.
-    return { kind: "undecodable" };
+    return null;
   }
 }
 

@@ -7,6 +7,8 @@
  * RFC 7468 allows less and Node more: 16 NUL bytes before the first block end the file for Nginx, while Node takes the
  * next certificate. What Nginx would load is therefore decided here and not by Node.
  */
+import { LineReader } from "./pem-lines.ts";
+
 export interface PemBlock {
   /** What stands after BEGIN: `CERTIFICATE`, `EC PRIVATE KEY`, … */
   readonly label: string;
@@ -25,6 +27,18 @@ export interface BrokenPem {
   readonly reason: string;
   /** Of the BEGIN line of the block that is broken, from 1. */
   readonly line: number;
+}
+
+/** Why a file gives nothing of what is wanted. */
+export type PemFault =
+  | { readonly kind: "empty" }
+  | Pick<BrokenPem, "kind" | "reason">
+  /** Labels of the blocks that are in it instead. */
+  | { readonly kind: "nothing-fitting"; readonly labels: readonly string[] };
+
+/** Nothing but whitespace and control characters, or not even that. */
+export function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte <= 0x20);
 }
 
 export interface PemText {
@@ -124,50 +138,6 @@ export function canonicalPem(block: PemBlock, label = block.label): string {
   const header = block.header === "" ? "" : `${block.header}\n`;
   const body = block.body.replaceAll(/.{64}(?!$)/g, "$&\n");
   return `-----BEGIN ${label}-----\n${header}${body}\n-----END ${label}-----\n`;
-}
-
-/** The longest line that fgets() returns to OpenSSL's reader, its line feed included. */
-const longestLine = 254;
-const lineFeed = 0x0a;
-
-/** Hands out what BIO_gets() returns for a file: a line or a part of one, cut at its first NUL byte. */
-class LineReader {
-  readonly #bytes: Uint8Array;
-  #position = 0;
-  #nextNumber = 1;
-  /** Of the line that was handed out last, from 1. */
-  number = 0;
-  /** The line handed out last goes on in the next part. */
-  partial = false;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  get ended(): boolean {
-    return this.#position >= this.#bytes.length;
-  }
-
-  /** null at the end of the file and, as for OpenSSL, at a line that begins with a NUL byte. */
-  next(): string | null {
-    const start = this.#position;
-    const limit = Math.min(start + longestLine, this.#bytes.length);
-    const feed = this.#bytes.indexOf(lineFeed, start);
-    const end = feed === -1 || feed >= limit ? limit : feed + 1;
-    this.#position = end;
-    this.number = this.#nextNumber;
-    if (feed !== -1 && feed < limit) this.#nextNumber += 1;
-
-    const text = latin1(this.#bytes.subarray(start, end));
-    const nul = text.indexOf("\0");
-    const line = nul === -1 ? text : text.slice(0, nul);
-    this.partial = line.length === longestLine && !line.endsWith("\n");
-    return line === "" ? null : line;
-  }
-}
-
-function latin1(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
 }
 
 const byteOrderMark = "\u00ef\u00bb\u00bf";

@@ -129,15 +129,9 @@ function untrusted(facts: ChainFacts): Finding {
   });
 }
 
-function caAsLeaf({
-  certificates,
-  label,
-  faults,
-}: ChainFacts): readonly Finding[] {
+function caAsLeaf({ certificates, label }: ChainFacts): readonly Finding[] {
   const [leaf] = certificates;
   if (leaf?.isCa !== true || isSelfIssued(leaf)) return [];
-  // OpenSSL's own word on such a leaf, where it has one, is the same fault.
-  if (faults.some(({ kind }) => kind === "wrong-purpose")) return [];
   return [
     ruleFinding("chain/ca-as-leaf", {
       message: `${label} is marked as a certificate authority (basicConstraints CA:TRUE)`,

@@ -1,5 +1,6 @@
 /** Rules about files that cannot be read as what they should be, and about who may read them. */
 import type { Certificate } from "../certificate/certificate.ts";
+import type { PemFault } from "../certificate/pem.ts";
 import { ruleFinding } from "./catalogue.ts";
 import type { Finding } from "./finding.ts";
 
@@ -7,11 +8,7 @@ import type { Finding } from "./finding.ts";
 export type FileFault =
   | { readonly kind: "absent" }
   | { readonly kind: "unreadable"; readonly reason: string }
-  | { readonly kind: "empty" }
-  /** `reason` follows the file's name: `ends in the middle of a CERTIFICATE block`. */
-  | { readonly kind: "truncated" | "malformed"; readonly reason: string }
-  /** Labels of the PEM blocks that are in it instead. */
-  | { readonly kind: "nothing-fitting"; readonly labels: readonly string[] };
+  | PemFault;
 
 export type Wanted = "certificate" | "private key" | "password";
 

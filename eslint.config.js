@@ -11,7 +11,16 @@ const owners = {
 };
 
 const outward = {
-  core: ["adapters", "pipeline", "service", "doctor", "cli", "compose.ts", "ports.ts", "errors.ts"],
+  core: [
+    "adapters",
+    "pipeline",
+    "service",
+    "doctor",
+    "cli",
+    "compose.ts",
+    "ports.ts",
+    "errors.ts",
+  ],
   adapters: ["pipeline", "service", "doctor", "cli", "compose.ts"],
   pipeline: ["service", "doctor", "cli", "compose.ts"],
   service: ["doctor", "cli", "compose.ts"],
@@ -20,7 +29,9 @@ const outward = {
 
 const foreign = (folder) =>
   Object.entries(owners)
-    .filter(([, owner]) => !owner.startsWith(folder) && !folder.startsWith(owner))
+    .filter(
+      ([, owner]) => !owner.startsWith(folder) && !folder.startsWith(owner),
+    )
     .map(([name, owner]) => ({ name, message: `only ${owner} knows ${name}` }));
 
 const restrict = (folder, extra = {}) => ({
@@ -40,10 +51,14 @@ const layers = Object.entries(outward).map(([layer, forbidden]) =>
   restrict(`src/${layer}`, {
     patterns: [
       {
-        group: forbidden.map((name) => `**/${name}${name.endsWith(".ts") ? "" : "/**"}`),
+        group: forbidden.map(
+          (name) => `**/${name}${name.endsWith(".ts") ? "" : "/**"}`,
+        ),
         message: "imports point inward",
       },
-      ...(layer === "core" ? [{ group: ["node:*"], message: "the core does no I/O" }] : []),
+      ...(layer === "core"
+        ? [{ group: ["node:*"], message: "the core does no I/O" }]
+        : []),
     ],
   }),
 );
@@ -53,14 +68,25 @@ export default tseslint.config(
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {
-      parserOptions: { projectService: { allowDefaultProject: ["eslint.config.js"] } },
+      parserOptions: {
+        projectService: { allowDefaultProject: ["eslint.config.js"] },
+      },
     },
     linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: {
-      "@typescript-eslint/switch-exhaustiveness-check": "error",
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
-      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
-      eqeqeq: "error",
+      "@typescript-eslint/switch-exhaustiveness-check": [
+        "error",
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true },
+      ],
+      "@typescript-eslint/no-confusing-void-expression": [
+        "error",
+        { ignoreArrowShorthand: true },
+      ],
+      eqeqeq: ["error", "always", { null: "ignore" }],
     },
   },
   ...layers,
@@ -70,7 +96,9 @@ export default tseslint.config(
       restrict(folder, {
         patterns: [
           {
-            group: outward.adapters.map((name) => `**/${name}${name.endsWith(".ts") ? "" : "/**"}`),
+            group: outward.adapters.map(
+              (name) => `**/${name}${name.endsWith(".ts") ? "" : "/**"}`,
+            ),
             message: "imports point inward",
           },
         ],
@@ -81,8 +109,16 @@ export default tseslint.config(
     rules: {
       "no-restricted-properties": [
         "error",
-        { object: "Date", property: "now", message: "time comes in as an argument" },
-        { object: "Math", property: "random", message: "chance comes in as an argument" },
+        {
+          object: "Date",
+          property: "now",
+          message: "time comes in as an argument",
+        },
+        {
+          object: "Math",
+          property: "random",
+          message: "chance comes in as an argument",
+        },
       ],
       "no-restricted-syntax": [
         "error",

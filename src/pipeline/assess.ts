@@ -11,6 +11,7 @@ import type { Served } from "../core/decision/decide.ts";
 import type { SourceRecord } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { CertificateSource } from "../core/nginx/model.ts";
+import { ruleFinding } from "../core/validation/catalogue.ts";
 import { findingIdentity, type Finding } from "../core/validation/finding.ts";
 import { nameFindings } from "../core/validation/names.ts";
 import {
@@ -18,6 +19,7 @@ import {
   type Present,
   type Weighed,
 } from "../core/validation/no-regression.ts";
+import { lineageFiles } from "./candidates.ts";
 import type { Discovery } from "./discover.ts";
 import {
   examineSource,
@@ -165,10 +167,12 @@ async function judge(
   points: readonly ObservedPoint[],
   options: AssessOptions,
 ): Promise<Assessment> {
-  const { candidate, examined, record, plan } = prepared;
+  const { candidate, record, plan } = prepared;
+  const examined = await knowingServedIssuers(world, prepared, points, options);
   const served = servedOf(points, evidenceOf(discovery, examined));
   const present = await presentOf(world, examined, record, points);
   const findings = [
+    ...copyFindings(candidate),
     ...examined.examination.findings,
     ...namesOf(examined, record, plan, points),
   ];
@@ -190,6 +194,28 @@ async function judge(
   };
 }
 
+/**
+ * A leaf alone lacks its intermediate or was signed by a root directly. Which of the two is told by an issuer that is
+ * served now; the files are judged once more where the probe has brought one.
+ */
+async function knowingServedIssuers(
+  world: World,
+  { candidate, examined, record }: Prepared,
+  points: readonly ObservedPoint[],
+  { settleMs }: AssessOptions,
+): Promise<Examined> {
+  const issuers = points.flatMap(({ sight }) =>
+    sight.verdict === "stale" ? sight.bundle.others.map(({ der }) => der) : [],
+  );
+  const isLeafAlone = examined.examination.certificates.length === 1;
+  if (!isLeafAlone || issuers.length === 0) return examined;
+  return examineSource(world, candidate.files, {
+    record,
+    settleMs,
+    knownIssuers: issuers,
+  });
+}
+
 /** Where no handshake can tell: workers that started after the files were written have loaded them. */
 function evidenceOf(
   { state }: Discovery,
@@ -199,6 +225,22 @@ function evidenceOf(
     state.kind === "running" ? state.youngestWorkerStartMs : null;
   if (startedMs === null || examined.changedAt === null) return "not-loaded";
   return startedMs > examined.changedAt.getTime() ? "loaded" : "not-loaded";
+}
+
+function copyFindings({
+  isOutdatedCopy,
+  lineage,
+  source,
+  files,
+}: Candidate): readonly Finding[] {
+  if (!isOutdatedCopy || lineage === null || source === null) return [];
+  const place = `${source.file}:${String(source.line)}`;
+  return [
+    ruleFinding("source/outdated-copy", {
+      message: `${place} names ${files.certificate}, an older version of ${lineage.name} that no renewal changes`,
+      hint: `let ${place} name ${lineageFiles(lineage).certificate}`,
+    }),
+  ];
 }
 
 /** Names that Nginx hands this source out for, against what clients are handed for them at present. */

@@ -192,7 +192,7 @@ function ownKinds({ certificate, key, lineage }: SourceFiles): {
 }
 
 /** A mixture is fatal whatever its files hold: the next moment it is another one. */
-function mixtureFindings(
+export function mixtureFindings(
   label: string,
   mixture: string | null,
 ): readonly Finding[] {

@@ -1,0 +1,54 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { names, type Scenario } from "../scenarios/scenario.ts";
+import { scenarios } from "../scenarios/scenarios.ts";
+import { setStage, type ServedStage } from "../scenarios/stage.ts";
+import { servedFingerprint } from "../support/client.ts";
+import { LivecertBed } from "../support/livecert.ts";
+import { fingerprintOf } from "../support/pki.ts";
+
+describe("livecert deploy", () => {
+  it.each(scenarios)("$outcome: $name ($rule)", async (scenario) => {
+    await using stage = await setStage(scenario);
+    await using livecert = await LivecertBed.create({
+      certbot: stage.certbot,
+      nginx: stage.nginx,
+      roots: stage.pki.rootFile,
+    });
+    const handshake = { address: stage.address, servername: names[0] };
+    const before = await servedFingerprint(handshake);
+    await scenario.write(stage);
+
+    const document = await livecert.document(["deploy", stage.lineage]);
+
+    const [lineage] = document.lineages;
+    const found = (lineage?.findings ?? []).filter(
+      ({ rule }) => rule === scenario.rule,
+    );
+    expect({
+      outcome: document.outcome,
+      exitCode: document.exitCode,
+      severities: [...new Set(found.map(({ severity }) => severity))],
+    }).toEqual({
+      outcome: scenario.outcome,
+      exitCode: scenario.exitCode,
+      severities: scenario.severity === null ? [] : [scenario.severity],
+    });
+    const reloads = scenario.outcome === "deployed" ? 1 : 0;
+    expect(await stage.nginx.reconfigurations()).toBe(reloads);
+    expect(await servedFingerprint(handshake)).toBe(
+      reloads === 0 ? before : await renewed(stage, scenario),
+    );
+  });
+});
+
+/** The fingerprint of the leaf that Nginx should have loaded. */
+async function renewed(
+  { certbot, lineage }: ServedStage,
+  { name }: Scenario,
+): Promise<string> {
+  const pem = await readFile(certbot.live(lineage, "fullchain"), "utf8");
+  const fingerprint = await fingerprintOf(pem);
+  expect(fingerprint, name).toMatch(/^[0-9A-F:]{95}$/);
+  return fingerprint;
+}

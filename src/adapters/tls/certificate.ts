@@ -5,6 +5,7 @@ import {
   canonicalPem,
   certificateBlocks,
   isBlank,
+  nothingFitting,
   splitPem,
   type PemBlock,
   type PemFault,
@@ -26,11 +27,7 @@ export function readCertificates(bytes: Uint8Array): CertificateReading {
   const { blocks, broken } = splitPem(bytes);
   if (broken !== null) return broken;
   const found = certificateBlocks(blocks);
-  if (found.length === 0)
-    return {
-      kind: "nothing-fitting",
-      labels: blocks.map(({ label }) => label),
-    };
+  if (found.length === 0) return nothingFitting(blocks);
 
   const certificates: Certificate[] = [];
   for (const [index, block] of found.entries()) {

@@ -12,6 +12,7 @@ import { inspect } from "node:util";
 import {
   canonicalPem,
   isBlank,
+  nothingFitting,
   isEncryptedKey,
   keyBlocks,
   splitKeyPem,
@@ -81,7 +82,7 @@ export function readPrivateKey(
   if (broken !== null) return broken;
   return candidates.length > 0
     ? { kind: "malformed", reason: "has a key that OpenSSL cannot decode" }
-    : { kind: "nothing-fitting", labels: blocks.map(({ label }) => label) };
+    : nothingFitting(blocks);
 }
 
 /** null where it is no key that OpenSSL understands: the next one is tried then. */

@@ -33,8 +33,14 @@ export interface BrokenPem {
 export type PemFault =
   | { readonly kind: "empty" }
   | Pick<BrokenPem, "kind" | "reason">
-  /** Labels of the blocks that are in it instead. */
+  /** Labels of the blocks that are in it instead, each once, fit to be printed. */
   | { readonly kind: "nothing-fitting"; readonly labels: readonly string[] };
+
+/** The fault of a file that holds none of the wanted blocks. */
+export function nothingFitting(blocks: readonly PemBlock[]): PemFault {
+  const labels = new Set(blocks.map(({ label }) => printable(label)));
+  return { kind: "nothing-fitting", labels: [...labels] };
+}
 
 /** Nothing but whitespace and control characters, or not even that. */
 export function isBlank(bytes: Uint8Array): boolean {
@@ -79,7 +85,8 @@ function* readBlocks(lines: LineReader): Generator<PemBlock | BrokenPem> {
     const label = readLabel(lines);
     if (label === null) return;
     const line = lines.number;
-    yield { label, line, ...readBody(lines, label) };
+    const found = readBody(lines, label);
+    yield "kind" in found ? { ...found, line } : { label, ...found, line };
   }
 }
 
@@ -234,7 +241,9 @@ function malformed(label: string, fault: string): Failure {
   };
 }
 
-/** A label is foreign input: only what cannot harm a terminal or a log is repeated. */
+/**
+ * Labels are foreign input: with bare CR line ends a whole key may stand in one. Only what looks like a label is repeated.
+ */
 function printable(label: string): string {
-  return label.replaceAll(/[^A-Z0-9 .#-]/gi, "?").slice(0, 40);
+  return /^[A-Z0-9 ]{1,40}$/.test(label) ? label : "strange";
 }

@@ -57,7 +57,7 @@ const rewriteHint =
 
 function contents(labels: readonly string[]): string {
   if (labels.length === 0) return "something else";
-  return [...new Set(labels)].map((label) => `a ${label} block`).join(", ");
+  return labels.map((label) => `a ${label} block`).join(", ");
 }
 
 const readableByOthers = 0o004;

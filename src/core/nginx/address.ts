@@ -21,9 +21,9 @@ export function parseListenAddress(
   if (/^unix:/i.test(value)) {
     return { kind: "unix", host: value.slice("unix:".length), ports: null };
   }
-  const alone = parsePorts(value);
-  if (alone !== null) {
-    return { kind: "ipv4", host: "0.0.0.0", ports: alone };
+  if (/^[\d-]+$/.test(value)) {
+    const ports = parsePorts(value);
+    return ports === null ? null : { kind: "ipv4", host: "0.0.0.0", ports };
   }
   const [, bracketed, plain, port] =
     /^(?:\[([^\]]*)\]|([^:/?[\]]+))(?::([^:]+))?$/.exec(value) ?? [];

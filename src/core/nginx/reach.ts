@@ -24,12 +24,9 @@ export function reach(
   }
   const { host, port } = splitAddress(boundAddress(listener.address));
   const local = localAddresses.map((address) => normaliseIp(address) ?? "");
-  if (host === "0.0.0.0") {
-    return throughWildcard(model, port, ipv4Choices(local));
-  }
-  if (host === "::") {
-    const ipv4 = listener.dualStack ? ipv4Choices(local) : [];
-    return throughWildcard(model, port, [...ipv6Choices(local), ...ipv4]);
+  if (host === "0.0.0.0" || host === "::") {
+    const choices = wildcardChoices(listener, host, local);
+    return throughWildcard(model, port, choices);
   }
   return throughOwn(host, port, local);
 }
@@ -45,31 +42,37 @@ function splitAddress(address: string): {
   };
 }
 
-function ipv4Choices(local: readonly string[]): readonly string[] {
-  return loopbackFirst(
-    "127.0.0.1",
-    local.filter((address) => address.includes(".") && !address.includes(":")),
-  );
+/** Addresses that the wildcard answers, loopback first; loopback alone where the local addresses are not known. */
+function wildcardChoices(
+  { dualStack }: Listener,
+  host: "0.0.0.0" | "::",
+  local: readonly string[],
+): readonly string[] {
+  const known = local.length > 0 ? local : ["127.0.0.1", "::1"];
+  const ipv4 = loopbackFirst("127.0.0.1", known.filter(isIpv4));
+  if (host === "0.0.0.0") {
+    return ipv4;
+  }
+  const ipv6 = loopbackFirst("::1", known.filter(isGlobalIpv6));
+  return dualStack ? [...ipv6, ...ipv4] : ipv6;
+}
+
+function isIpv4(address: string): boolean {
+  return !address.includes(":");
 }
 
 /** Link-local addresses need a zone, which `listen` does not know. */
-function ipv6Choices(local: readonly string[]): readonly string[] {
-  return loopbackFirst(
-    "::1",
-    local.filter(
-      (address) => address.includes(":") && !address.startsWith("fe80:"),
-    ),
-  );
+function isGlobalIpv6(address: string): boolean {
+  return address.includes(":") && !address.startsWith("fe80:");
 }
 
 function loopbackFirst(
   loopback: string,
-  local: readonly string[],
+  addresses: readonly string[],
 ): readonly string[] {
-  const others = local.filter((address) => address !== loopback);
-  return local.length === 0 || local.includes(loopback)
-    ? [loopback, ...others]
-    : others;
+  return [...addresses].sort(
+    (left, right) => Number(right === loopback) - Number(left === loopback),
+  );
 }
 
 function throughWildcard(
@@ -80,12 +83,14 @@ function throughWildcard(
   const free = choices
     .map((choice) => formatIp(choice, port))
     .find((address) => !isBound(model, address));
-  return free === undefined
-    ? {
-        kind: "unreachable",
-        reason: `every local address has a listener of its own at port ${port}`,
-      }
-    : { kind: "reachable", address: free };
+  if (free !== undefined) {
+    return { kind: "reachable", address: free };
+  }
+  const reason =
+    choices.length > 0
+      ? `every local address has a listener of its own at port ${port}`
+      : "this machine has no address of that family";
+  return { kind: "unreachable", reason };
 }
 
 function throughOwn(

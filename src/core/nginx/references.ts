@@ -62,8 +62,8 @@ function ownPairs(tree: ContextTree): readonly CertificateReference[] {
     .map((pair) => pairReference(pair, tree.context, []));
 }
 
-function placeOf({ file, line }: CertificatePair): string {
-  return `${file}:${line}`;
+function placeOf({ file, line, certificate }: CertificatePair): string {
+  return `${file}:${line} ${certificate}`;
 }
 
 function pairReferences(

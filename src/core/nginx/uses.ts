@@ -1,5 +1,10 @@
 import type { UseReport } from "../report/document.ts";
-import type { Listener, NginxModel, ServerBlock } from "./model.ts";
+import type {
+  CertificateReference,
+  Listener,
+  NginxModel,
+  ServerBlock,
+} from "./model.ts";
 import { serverById } from "./selection.ts";
 
 /**
@@ -28,10 +33,14 @@ export function usesOf(
         ...new Set(servers.flatMap((server) => server.serverNames)),
       ],
       listeners: listenersOf(servers),
-      lineage: dynamic || reference.inline ? null : lineageOf(certificate),
+      lineage: namesOneFile(reference) ? lineageOf(certificate) : null,
       dynamic,
     };
   });
+}
+
+function namesOneFile({ certificate, dynamic }: CertificateReference): boolean {
+  return certificate.startsWith("/") && !(dynamic && certificate.includes("$"));
 }
 
 /** Each address once; `default` where one of the servers is the address's default server. */

@@ -60,7 +60,7 @@ function declareAll(parser: Argv): Argv {
     );
   }
   return parser.check((parsed) => {
-    refuseMistakes(parsed);
+    if (parsed["help"] !== true) refuseMistakes(parsed);
     return true;
   });
 }

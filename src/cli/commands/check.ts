@@ -1,0 +1,241 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import pMap from "p-map";
+import { findLineage, listLineages } from "../../adapters/certbot/lineages.ts";
+import {
+  snapshotLineage,
+  snapshotPair,
+  type SnapshotOptions,
+} from "../../adapters/certbot/snapshot.ts";
+import {
+  examine,
+  type Examination,
+  type ExaminationContext,
+  type ExaminationSubject,
+} from "../../adapters/tls/examine.ts";
+import { machineRoots, onlyRoots } from "../../adapters/tls/roots.ts";
+import { outcomes } from "../../core/decision/outcome.ts";
+import type { Lineage } from "../../core/lineage/lineage.ts";
+import type { LineageReport, RunDocument } from "../../core/report/document.ts";
+import { mixtureFindings } from "../../pipeline/examine.ts";
+import { reportLeaf } from "../../pipeline/report.ts";
+import type { CheckArguments, Invocation } from "../invocation.ts";
+import { printRun } from "../print-run.ts";
+
+/** Validates what is on disk. Asks no Nginx, writes no state, needs no rights but those to read the files. */
+export async function run(
+  invocation: Invocation<CheckArguments>,
+): Promise<number> {
+  const started = performance.now();
+  const { subjects, problems } = await findSubjects(invocation);
+  const lineages = await examineAll(invocation, subjects);
+  return printRun(
+    invocation,
+    documentOf(lineages, problems, performance.now() - started),
+  );
+}
+
+type Subject =
+  | { readonly kind: "lineage"; readonly lineage: Lineage }
+  /** A bundle alone. */
+  | { readonly kind: "file"; readonly path: string };
+
+/** @throws LivecertError lineage-not-found */
+async function findSubjects(invocation: Invocation<CheckArguments>): Promise<{
+  readonly subjects: readonly Subject[];
+  readonly problems: readonly string[];
+}> {
+  const words = invocation.arguments.subjects;
+  if (words.length > 0)
+    return {
+      subjects: await Promise.all(
+        words.map((word) => findSubject(invocation, word)),
+      ),
+      problems: [],
+    };
+  const { lineages, problems } = await listLineages(
+    invocation.settings.certbotDir,
+  );
+  return {
+    subjects: lineages.map((lineage) => ({ kind: "lineage", lineage })),
+    problems,
+  };
+}
+
+/** A file of that path is a bundle, unless a lineage has that very name. */
+async function findSubject(
+  { settings, workingDirectory }: Invocation<CheckArguments>,
+  word: string,
+): Promise<Subject> {
+  const path = resolve(workingDirectory, word);
+  const isNamed = !word.includes("/");
+  const isFile = (await stat(path).catch(() => null))?.isDirectory() === false;
+  const subject = isNamed ? word : path;
+  try {
+    if (isNamed || !isFile)
+      return {
+        kind: "lineage",
+        lineage: await findLineage(subject, settings.certbotDir),
+      };
+  } catch (error) {
+    if (!isFile) throw error;
+  }
+  return { kind: "file", path };
+}
+
+const examinationsAtOnce = 4;
+
+async function examineAll(
+  invocation: Invocation<CheckArguments>,
+  subjects: readonly Subject[],
+): Promise<readonly LineageReport[]> {
+  const temporaryDir = await mkdtemp(join(tmpdir(), "livecert-check-"));
+  try {
+    const context = await contextOf(invocation, temporaryDir);
+    return await pMap(
+      subjects,
+      (subject) => examineSubject(invocation, subject, context),
+      { concurrency: examinationsAtOnce },
+    );
+  } finally {
+    await rm(temporaryDir, { recursive: true, force: true });
+  }
+}
+
+/** Roots that the command line names are asked for in the machine's stead, those of the configuration beside them. */
+async function contextOf(
+  {
+    settings,
+    origins,
+    now,
+    signal,
+    arguments: given,
+  }: Invocation<CheckArguments>,
+  temporaryDir: string,
+): Promise<ExaminationContext> {
+  return {
+    now: now(),
+    roots:
+      origins.roots.kind === "flag"
+        ? await onlyRoots(settings.roots)
+        : await machineRoots(settings.roots),
+    requiredNames: given.names,
+    knownIssuers: [],
+    temporaryDir,
+    signal,
+  };
+}
+
+async function examineSubject(
+  { settings, signal }: Invocation<CheckArguments>,
+  subject: Subject,
+  context: ExaminationContext,
+): Promise<LineageReport> {
+  const { examined, mixture } = await readSubject(subject, {
+    settleMs: settings.limits.settleHookMs,
+    secondLook: "needed",
+    signal,
+  });
+  return report(subject, await examine(examined, context), mixture);
+}
+
+interface ReadSubject {
+  readonly examined: ExaminationSubject;
+  /** Why the files are no one version; null where they are. */
+  readonly mixture: string | null;
+}
+
+async function readSubject(
+  subject: Subject,
+  options: SnapshotOptions,
+): Promise<ReadSubject> {
+  const nothingElse = {
+    key: null,
+    password: null,
+    cert: null,
+    chain: null,
+    securityLevel: null,
+  };
+  if (subject.kind === "file") {
+    const { path } = subject;
+    const snapshot = await snapshotPair(path, null, options);
+    const certificate =
+      snapshot.kind === "absent"
+        ? ({ kind: "absent", path } as const)
+        : snapshot.files.certificate;
+    return {
+      examined: { ...nothingElse, label: path, certificate },
+      mixture: null,
+    };
+  }
+  const { name, path } = subject.lineage;
+  const snapshot = await snapshotLineage(subject.lineage, options);
+  if (snapshot.kind === "absent") {
+    const certificate = {
+      kind: "absent",
+      path: join(path, "fullchain.pem"),
+    } as const;
+    return {
+      examined: { ...nothingElse, label: name, certificate },
+      mixture: null,
+    };
+  }
+  const { cert, chain, fullchain, privkey } = snapshot.files;
+  return {
+    examined: {
+      ...nothingElse,
+      label: name,
+      certificate: fullchain,
+      key: privkey,
+      cert,
+      chain,
+    },
+    mixture: snapshot.kind === "inconsistent" ? snapshot.reason : null,
+  };
+}
+
+function report(
+  subject: Subject,
+  { leaf, bundle, findings: found }: Examination,
+  mixture: string | null,
+): LineageReport {
+  const { name, path } =
+    subject.kind === "lineage"
+      ? subject.lineage
+      : { name: null, path: subject.path };
+  const findings = [...mixtureFindings(name ?? path, mixture), ...found];
+  const valid = findings.every(({ severity }) => severity === "warning");
+  return {
+    name,
+    path,
+    outcome: valid ? null : "rejected",
+    reason: null,
+    remedy: null,
+    leaf: leaf === null ? null : reportLeaf(leaf, bundle?.bundle256 ?? null),
+    valid,
+    findings,
+    probes: [],
+  };
+}
+
+function documentOf(
+  lineages: readonly LineageReport[],
+  warnings: readonly string[],
+  totalMs: number,
+): RunDocument {
+  const outcome = lineages.every(({ valid }) => valid) ? null : "rejected";
+  return {
+    schema: 1,
+    run: randomUUID(),
+    command: "check",
+    outcome,
+    exitCode: outcome === null ? 0 : outcomes[outcome].exitCode,
+    reloads: 0,
+    nginx: null,
+    lineages,
+    warnings,
+    timingsMs: { total: Math.round(totalMs) },
+  };
+}

@@ -168,6 +168,13 @@ export const commands: Readonly<Record<string, Command>> = {
     }),
     load: () => import("./commands/history.ts"),
   }),
+  doctor: declare<NoArguments>({
+    text: "is everything in place? each check with what mends it",
+    words: null,
+    options: {},
+    read: () => ({}),
+    load: () => import("./commands/doctor.ts"),
+  }),
   config: declare<ConfigArguments>({
     text: "the effective configuration and where each value came from",
     words: {

@@ -1,0 +1,60 @@
+/** What a hook does, as far as its text tells. */
+
+export type Deed =
+  | "livecert"
+  /** Makes Nginx read its files anew, or restarts it, without looking at them. */
+  | "blind-reload"
+  | "other";
+
+/** Of a script or of one command line; comments do not count. */
+export function deedOf(text: string): Deed {
+  const lines = text
+    .replaceAll(/\\\n/g, " ")
+    .split("\n")
+    .filter((line) => !/^\s*#/.test(line));
+  if (lines.some(callsLivecert)) return "livecert";
+  return lines.some(reloadsBlindly) ? "blind-reload" : "other";
+}
+
+/** `livecert hook`, `"$node" "$livecert" hook "$mode"`, `node …/livecert.js hook`. */
+function callsLivecert(line: string): boolean {
+  return /\blivecert(?:\.js)?["'}]*\s.*?\bhook\b/.test(line);
+}
+
+const programs = "(?:nginx|openresty|angie|tengine|freenginx)";
+/** Within one command of a line. */
+const words = "[^\\n;&|]*";
+
+const blindReloads: readonly RegExp[] = [
+  new RegExp(`\\b${programs}\\b${words}\\s-s\\s*["']?reload`),
+  new RegExp(
+    `\\bsystemctl\\b${words}\\b(?:reload|restart)\\b${words}\\b${programs}`,
+  ),
+  new RegExp(
+    `\\b(?:service|invoke-rc\\.d)\\s+${programs}\\s+(?:reload|force-reload|restart)`,
+  ),
+  new RegExp(`/etc/init\\.d/${programs}\\s+(?:reload|force-reload|restart)`),
+  new RegExp(
+    `\\bp?kill(?:all)?\\b${words}-(?:s\\s*)?(?:SIG)?(?:HUP|1)\\b.*${programs}`,
+  ),
+];
+
+/** A container's Nginx is another one. */
+function reloadsBlindly(line: string): boolean {
+  const isElsewhere = /\b(?:docker|podman|kubectl|nerdctl|lxc|ssh)\b/.test(
+    line,
+  );
+  return !isElsewhere && blindReloads.some((pattern) => pattern.test(line));
+}
+
+/** The programs that an installed hook of livecert's names: Node.js and livecert itself. */
+export function programsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^(?:node|livecert)='([^']*)'$/gm)].map(
+    ([, path = ""]) => path,
+  );
+}
+
+/** It leaves the reload to a later `hook --flush`. */
+export function isDeferring(text: string): boolean {
+  return text.includes("--defer");
+}

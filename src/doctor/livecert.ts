@@ -1,0 +1,370 @@
+/** livecert's own needs: Node.js, helper programs, state, run directory, and somebody who takes up what failed. */
+import { constants, type Stats } from "node:fs";
+import { access, lstat, readdir, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { readFileBounded } from "../adapters/files/read-file.ts";
+import { checkOwnership, findProgram } from "../adapters/process/trust.ts";
+import { isNewer } from "../adapters/store/records.ts";
+import { pendingEntry } from "../adapters/store/shapes.ts";
+import type { PendingEntry } from "../core/decision/record.ts";
+import {
+  counted,
+  fewOf,
+  foundOr,
+  ok,
+  problem,
+  unknown,
+  warning,
+  type Check,
+  type Diagnosis,
+} from "./check.ts";
+import type { Machine } from "./machine.ts";
+import { asRoot, installCommand, quoted } from "./remedies.ts";
+import { isCronRunning, readCron, readTimers } from "./schedule.ts";
+
+export const ownChecks: readonly Check[] = [
+  {
+    group: "livecert",
+    name: "node",
+    looksAt: "the version of Node.js",
+    look: () => Promise.resolve([judgeNode(process.versions.node)]),
+  },
+  {
+    group: "livecert",
+    name: "programs",
+    looksAt: "the programs that livecert calls: openssl, flock, cat and logger",
+    look: lookAtPrograms,
+  },
+  {
+    group: "livecert",
+    name: "state",
+    looksAt: "the directory where livecert remembers what it did",
+    look: (machine) => lookAtState(machine),
+  },
+  {
+    group: "livecert",
+    name: "run-directory",
+    looksAt: "the directory of the lock",
+    look: (machine) => lookAtPlace(machine, machine.settings.runDir, "run-dir"),
+  },
+  {
+    group: "livecert",
+    name: "retry",
+    looksAt:
+      "what is pending, and the timer or cron entry that takes it up again",
+    look: async (machine) => [await lookAtRetry(machine)],
+  },
+];
+
+/** What Debian 13 ships. */
+const oldestNode = { major: 20, minor: 19 };
+
+export function judgeNode(version: string): Diagnosis {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const isNewEnough =
+    major > oldestNode.major ||
+    (major === oldestNode.major && minor >= oldestNode.minor);
+  return isNewEnough
+    ? ok(`Node.js ${version}`)
+    : problem(
+        `Node.js is ${version}; livecert needs ${String(oldestNode.major)}.${String(oldestNode.minor)} or newer`,
+        "apt-get install nodejs",
+      );
+}
+
+/** What happens without each. */
+const programs = {
+  openssl: {
+    severity: warning,
+    effect:
+      "chains are judged by a handshake in memory alone, which finds one fault at a time",
+    remedy: "apt-get install openssl",
+  },
+  flock: {
+    severity: problem,
+    effect: "no lock can be taken, so nothing is deployed",
+    remedy: "apt-get install util-linux",
+  },
+  cat: {
+    severity: problem,
+    effect: "no lock can be taken, so nothing is deployed",
+    remedy: "apt-get install coreutils",
+  },
+  logger: {
+    severity: warning,
+    effect: "failures are not told to syslog, and certbot -q shows none either",
+    remedy: "apt-get install bsdutils",
+  },
+} as const;
+
+async function lookAtPrograms(): Promise<readonly Diagnosis[]> {
+  const found = await Promise.all(
+    Object.entries(programs).map(async ([name, needed]) => {
+      const program = await findProgram(name);
+      if (program.kind === "found") return [];
+      const reason =
+        program.kind === "absent"
+          ? `there is no ${name}`
+          : `${program.path} is not run: ${program.reason}`;
+      return [needed.severity(`${reason}, so ${needed.effect}`, needed.remedy)];
+    }),
+  );
+  return foundOr(
+    found.flat(),
+    `${Object.keys(programs).join(", ")} are in place`,
+  );
+}
+
+async function lookAtState(machine: Machine): Promise<readonly Diagnosis[]> {
+  const { stateDir } = machine.settings;
+  const newer = await findNewer(stateDir);
+  const place = await lookAtPlace(machine, stateDir, "state-dir");
+  if (newer === null) return place;
+  return [
+    problem(
+      `${newer} was written by a newer livecert, so nothing is deployed`,
+      "install the newer livecert again",
+    ),
+    ...place.filter(({ verdict }) => verdict !== "ok"),
+  ];
+}
+
+/** A directory or a record of a later schema; null where there is none. */
+async function findNewer(stateDir: string): Promise<string | null> {
+  const names = await readdir(stateDir).catch(() => []);
+  const later = names.find(
+    (name) => Number(/^v(\d+)$/.exec(name)?.[1] ?? 0) > 1,
+  );
+  if (later !== undefined) return join(stateDir, later);
+  const records = await readdir(join(stateDir, "v1"), {
+    recursive: true,
+  }).catch(() => []);
+  for (const name of records.filter((one) => one.endsWith(".json"))) {
+    const path = join(stateDir, "v1", name);
+    if (isNewer(await readJson(path))) return path;
+  }
+  return null;
+}
+
+const recordBytes = 64 * 1024 * 1024;
+
+async function readJson(path: string): Promise<unknown> {
+  const reading = await readFileBounded(path, { maxBytes: recordBytes });
+  if (reading.kind !== "read") return null;
+  try {
+    return JSON.parse(Buffer.from(reading.content).toString("utf8"));
+  } catch {
+    return null;
+  }
+}
+
+const leastFreeBytes = 16 * 1024 * 1024;
+
+/** A directory that need not exist yet: then the nearest one above it counts. */
+async function lookAtPlace(
+  { isRoot }: Machine,
+  directory: string,
+  option: string,
+): Promise<readonly Diagnosis[]> {
+  const existing = await nearestExisting(directory);
+  const stats = await lstat(existing).catch(() => null);
+  if (stats?.isDirectory() !== true)
+    return [
+      isRoot
+        ? problem(
+            `${existing} is no directory`,
+            `name another place with --${option}`,
+          )
+        : unknown(`${existing} cannot be looked at`, asRoot),
+    ];
+  const ownership = await checkOwnership(existing);
+  if (ownership.kind === "untrusted")
+    return [
+      isRoot
+        ? problem(
+            `${directory} could be changed by others: ${ownership.reason}`,
+            `chown root ${quoted(existing)} && chmod go-w ${quoted(existing)}`,
+          )
+        : unknown(ownership.reason, asRoot),
+    ];
+  const reason = await unwritableReason(existing);
+  if (reason !== null)
+    return [
+      isRoot
+        ? problem(
+            `${existing} cannot be written: ${reason}`,
+            `name another place with --${option}`,
+          )
+        : unknown(`${existing} can be written by root only`, asRoot),
+    ];
+  return foundOr(
+    [...judgeMode(directory, existing, stats), ...(await judgeSpace(existing))],
+    existing === directory ? directory : `${directory}, made when first needed`,
+  );
+}
+
+/** Also of a sticky directory, where others could put files of their own. */
+function judgeMode(
+  directory: string,
+  existing: string,
+  { mode }: Pick<Stats, "mode">,
+): readonly Diagnosis[] {
+  const isOurs = existing === directory;
+  return isOurs && (mode & 0o022) !== 0
+    ? [
+        problem(
+          `${directory} can be written by others (mode ${(mode & 0o7777).toString(8)})`,
+          `chmod go-w ${quoted(directory)}`,
+        ),
+      ]
+    : [];
+}
+
+async function judgeSpace(directory: string): Promise<readonly Diagnosis[]> {
+  const { bavail, bsize, files, ffree } = await statfs(directory);
+  const freeBytes = bavail * bsize;
+  const isFull = freeBytes < leastFreeBytes;
+  const hasNoInodes = files > 0 && ffree < 16;
+  if (!isFull && !hasNoInodes) return [];
+  const rest = isFull
+    ? `${String(Math.floor(freeBytes / 1024 / 1024))} MiB are free`
+    : "hardly a file can be made";
+  return [
+    warning(
+      `${rest} on the file system of ${directory}: what livecert did could not be remembered`,
+      `df -h ${quoted(directory)}`,
+    ),
+  ];
+}
+
+async function nearestExisting(directory: string): Promise<string> {
+  for (let path = directory; ; path = dirname(path)) {
+    if (path === dirname(path)) return path;
+    const isThere = await lstat(path).then(
+      () => true,
+      (error: unknown) => (error as NodeJS.ErrnoException).code !== "ENOENT",
+    );
+    if (isThere) return path;
+  }
+}
+
+const accessFailures: Readonly<Record<string, string>> = {
+  EROFS: "the file system is read-only",
+  EACCES: "permission denied",
+};
+
+async function unwritableReason(directory: string): Promise<string | null> {
+  return access(directory, constants.W_OK).then(
+    () => null,
+    (error: unknown) => {
+      const { code = "", message } = error as NodeJS.ErrnoException;
+      return accessFailures[code] ?? message;
+    },
+  );
+}
+
+/** What waits, and who takes it up. */
+export interface Retry {
+  readonly pending: readonly Pick<PendingEntry, "lineage" | "certificate">[];
+  readonly queuedCount: number;
+  /** The timer or cron entry that runs; null: none. */
+  readonly helper: string | null;
+  /** One that is there and does not run, with the command that starts it. */
+  readonly idle: { readonly words: string; readonly remedy: string } | null;
+}
+
+async function lookAtRetry(machine: Machine): Promise<Diagnosis> {
+  const state = join(machine.settings.stateDir, "v1");
+  const pending = await readPending(join(state, "pending"));
+  const queued = await readdir(join(state, "queue")).catch(() => []);
+  if (pending === null)
+    return unknown("what is pending cannot be read", asRoot);
+  const { helper, idle } = await findHelper(machine);
+  return judgeRetry(
+    {
+      pending,
+      queuedCount: queued.filter((name) => name.endsWith(".json")).length,
+      helper,
+      idle,
+    },
+    installCommand(machine),
+  );
+}
+
+/** Null where the directory may not be read; nothing is moved or mended here. */
+async function readPending(
+  directory: string,
+): Promise<readonly PendingEntry[] | null> {
+  let names: readonly string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? [] : null;
+  }
+  const values = await Promise.all(
+    names
+      .filter((name) => name.endsWith(".json"))
+      .map((name) => readJson(join(directory, name))),
+  );
+  return values.filter(pendingEntry);
+}
+
+async function findHelper(
+  machine: Machine,
+): Promise<Pick<Retry, "helper" | "idle">> {
+  const { timers } = await readTimers(machine, isRetry);
+  const active = timers.find(({ isActive }) => isActive);
+  if (active !== undefined) return { helper: active.name, idle: null };
+  const [cron] = (await readCron(isRetry)).entries;
+  if (cron !== undefined && isCronRunning())
+    return { helper: cron.file, idle: null };
+  const [timer] = timers;
+  if (timer !== undefined)
+    return {
+      helper: null,
+      idle: {
+        words: `${timer.name} is not active`,
+        remedy: `systemctl enable --now ${timer.name}`,
+      },
+    };
+  return {
+    helper: null,
+    idle:
+      cron === undefined
+        ? null
+        : {
+            words: `${cron.file} is there, but no cron runs on this machine`,
+            remedy: "service cron start",
+          },
+  };
+}
+
+/** `livecert retry` of a timer or crontab. */
+export function isRetry(text: string): boolean {
+  return /\blivecert(?:\.js)?["']?\s.*?\bretry\b/.test(text);
+}
+
+export function judgeRetry(
+  { pending, queuedCount, helper, idle }: Retry,
+  install: string,
+): Diagnosis {
+  const names = pending.map(
+    ({ lineage, certificate }) => lineage?.name ?? certificate ?? "",
+  );
+  const waiting = [
+    ...(pending.length === 0
+      ? []
+      : [`${counted(pending.length, "failure")} pending (${fewOf(names)})`]),
+    ...(queuedCount === 0 ? [] : [`${String(queuedCount)} queued`]),
+  ].join(", ");
+  if (helper !== null)
+    return waiting === ""
+      ? ok(`nothing is pending; ${helper} takes up what fails`)
+      : warning(`${waiting}; ${helper} takes that up`, "livecert retry");
+  const nobody =
+    idle?.words ?? "no timer and no cron entry takes up what fails";
+  const remedy = idle?.remedy ?? install;
+  return waiting === ""
+    ? warning(`nothing is pending, but ${nobody}`, remedy)
+    : problem(`${waiting}, and ${nobody}`, remedy);
+}

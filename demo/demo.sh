@@ -64,7 +64,8 @@ start_pebble() {
     "listenAddress": "$acme", "managementListenAddress": "$management",
     "certificate": "$folder/api.pem", "privateKey": "$folder/api-key.pem",
     "httpPort": $http, "tlsPort": $tls, "ocspResponderURL": "",
-    "externalAccountBindingRequired": false } }
+    "externalAccountBindingRequired": false,
+    "certificateValidityPeriod": 7776000 } }
 TEXT
   # Challenges always succeed: no name is looked up.
   PEBBLE_VA_ALWAYS_VALID=1 PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 \

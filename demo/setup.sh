@@ -61,7 +61,13 @@ need_modules() {
 build_is_current() {
   [ -f dist/livecert.js ] || return 1
   [ -d src ] || return 0
-  [ -z "$(find src package.json package-lock.json -newer dist/livecert.js)" ]
+  [ -z "$(find src package.json package-lock.json esbuild.config.ts \
+    -newer dist/livecert.js)" ]
+}
+
+# Leaves nothing in the machine's temporary directory.
+build() {
+  TSX_DISABLE_CACHE=1 npm run --silent build
 }
 
 need_build() {
@@ -70,5 +76,5 @@ need_build() {
   command -v npm >/dev/null ||
     fail "npm is missing: it builds the program" "apt-get install npm"
   need_modules
-  npm run --silent build -- --log-level=warning
+  build
 }

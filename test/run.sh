@@ -23,7 +23,7 @@ need_packages \
   ip:iproute2
 need_modules
 
-npm run --silent build -- --log-level=warning
+build
 npm run --silent typecheck
 npm run --silent lint
 shellcheck install.sh demo/*.sh hooks/* test/run.sh .ci/run

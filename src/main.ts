@@ -1,6 +1,7 @@
 /**
  * The process: answers `--version` before anything is loaded, turns signals into an abort, and ends with the exit code.
  */
+import type { Process } from "./cli/run.ts";
 import { version } from "./version.ts";
 
 const words = process.argv.slice(2);
@@ -9,33 +10,56 @@ else void start();
 
 async function start(): Promise<void> {
   ignoreGoneReaders();
-  const { runCommandLine } = await import("./cli/run.ts");
-  const { StoppedBySignal } = await import("./cli/failure.ts");
-  const ending = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => {
-      // The second one is Node's to handle: it ends the process at once.
-      ending.abort(new StoppedBySignal(signal));
-    });
-  const exitCode = await runCommandLine({
+  const { reportUncaught, runCommandLine } = await import("./cli/run.ts");
+  const surroundings: Process = {
     words,
     environment: process.env,
     workingDirectory: process.cwd(),
     stdout: process.stdout,
     stderr: process.stderr,
     readStdin,
-    signal: ending.signal,
+    signal: await abortedBySignals(),
     now: () => new Date(),
+  };
+  let uncaught: Promise<number> | null = null;
+  const end = async (exitCode: number): Promise<void> => {
+    await Promise.all([drain(process.stdout), drain(process.stderr)]);
+    // Whatever is still open (a connection, a child's pipe) must not keep a hook from ending.
+    process.exit(await (uncaught ?? exitCode));
+  };
+  process.on("uncaughtException", (error) => {
+    uncaught ??= reportUncaught(error, surroundings);
+    void uncaught.then(end);
   });
-  // Nothing that is still open (a connection, a child's pipe) may keep a hook from ending.
-  process.exit(exitCode);
+  await end(await runCommandLine(surroundings));
+}
+
+async function abortedBySignals(): Promise<AbortSignal> {
+  const { StoppedBySignal } = await import("./cli/failure.ts");
+  const ending = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    // The second one is Node's to handle: it ends the process at once.
+    process.once(signal, () => {
+      ending.abort(new StoppedBySignal(signal));
+    });
+  return ending.signal;
+}
+
+/** A pipe takes 64 KiB at a time; what its reader has not fetched yet would be lost at the exit. */
+function drain(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write("", () => {
+      resolve();
+    });
+  });
 }
 
 /** `livecert history | head` is no failure; what is written after the reader has gone is lost, nothing else. */
 function ignoreGoneReaders(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED")
+        throw error;
     });
 }
 

@@ -46,6 +46,17 @@ export async function runCommandLine(process: Process): Promise<number> {
   }
 }
 
+/** For what was thrown where nobody waits for it; the exit code. */
+export async function reportUncaught(
+  error: unknown,
+  process: Process,
+): Promise<number> {
+  const log = openLog(process, "info");
+  const exitCode = reportFailure(error, process, log);
+  await log.flush();
+  return exitCode;
+}
+
 /** null: help was asked for and printed. */
 async function understand(process: Process): Promise<ParsedLine | null> {
   const hookLine = parseHookLine(process.words);

@@ -15,6 +15,9 @@ export interface Configuration {
 /** Files that include each other several times over grow exponentially; Nginx would read them, nobody writes them. */
 const mostIncludes = 100_000;
 
+/** Enough to see what is wrong; the model is stored. */
+const mostProblems = 100;
+
 /** Blocks within blocks, included files counted: those who walk the tree do so by recursion. */
 const deepestNesting = 200;
 
@@ -72,7 +75,9 @@ class Expander {
     }
     const parsed = parseFile(path, this.#texts.get(path) ?? "");
     this.#trees.set(path, parsed.directives);
-    this.problems.push(...parsed.problems.slice(0, 100));
+    for (const problem of parsed.problems) {
+      this.#report(problem, problem.message);
+    }
     return parsed.directives;
   }
 
@@ -148,8 +153,13 @@ class Expander {
     return found.length > 0 || isGlob(path) ? found : null;
   }
 
-  #report({ file, line }: Directive, message: string): void {
-    this.problems.push({ file, line, message });
+  #report(
+    { file, line }: Pick<Problem, "file" | "line">,
+    message: string,
+  ): void {
+    if (this.problems.length < mostProblems) {
+      this.problems.push({ file, line, message });
+    }
   }
 }
 

@@ -91,7 +91,7 @@ export interface NginxModel {
   readonly objectCacheInheritable: boolean;
   /** False where `master_process off` was given: there are no workers. */
   readonly masterProcess: boolean;
-  /** What the parser did not understand, with file and line; it never throws. */
+  /** What was not understood, with file and line, the first hundred; messages never quote the configuration. */
   readonly problems: readonly {
     readonly file: string;
     readonly line: number;

@@ -37,13 +37,3 @@ function unquoted(value: string): string {
     return value;
   }
 }
-
-/** The DNS names and IP addresses among subject alternative names, without their types. */
-export function coveredNames(
-  alternativeNames: readonly string[],
-): readonly string[] {
-  return alternativeNames.flatMap((entry) => {
-    const name = /^(?:DNS|IP):(.*)$/s.exec(entry)?.[1];
-    return name === undefined ? [] : [name];
-  });
-}

@@ -223,10 +223,6 @@ export type RuleId = keyof typeof rules;
 
 export const ruleIds = Object.keys(rules) as readonly RuleId[];
 
-export function isRuleId(text: string): text is RuleId {
-  return Object.hasOwn(rules, text);
-}
-
 /** A finding with the rule's usual severity, unless told otherwise. */
 export function ruleFinding(
   rule: RuleId,

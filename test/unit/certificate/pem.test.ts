@@ -69,7 +69,7 @@ describe("files that Nginx does not read", () => {
     ],
     ["indented BEGIN lines", plain.replaceAll("-----B", "  -----B")],
     ["lower-case armour", plain.toLowerCase()],
-    ["UTF-16", [...plain].join("\0")],
+    ["UTF-16", plain.replaceAll(/./gs, "$&\0")],
     ["NUL bytes in front", `${"\0".repeat(16)}${plain}`],
   ])("finds no block in a file with %s", (_what, text) => {
     expect(split(text)).toEqual({ blocks: [], broken: null });
@@ -216,13 +216,13 @@ describe("which blocks are tried as the key", () => {
   });
 
   it.each([
-    ["ENCRYPTED PRIVATE KEY", line, true],
+    ["ENCRYPTED PRIVATE KEY", true, line],
     [
       "RSA PRIVATE KEY",
-      `Proc-Type: 4,ENCRYPTED\nDEK-Info: A,0\n\n${line}`,
       true,
+      `Proc-Type: 4,ENCRYPTED\nDEK-Info: A,0\n\n${line}`,
     ],
-    ["PRIVATE KEY", line, false],
+    ["PRIVATE KEY", false, line],
   ])("knows of a %s whether it is encrypted: %s", (label, wanted, body) => {
     expect(split(block(label, body)).blocks.map(isEncryptedKey)).toEqual([
       wanted,

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  coveredNames,
   distinguishedName,
   subjectAltNames,
 } from "../../../src/core/certificate/text.ts";
@@ -49,11 +48,5 @@ describe("subject alternative names", () => {
         );
       }),
     );
-  });
-
-  it("cover what clients ask for: DNS names and addresses", () => {
-    expect(
-      coveredNames(["DNS:a.example", "email:me@x.example", "IP:192.0.2.1"]),
-    ).toEqual(["a.example", "192.0.2.1"]);
   });
 });

@@ -1,5 +1,5 @@
 /** Which certificate sources of a target a run is about, and whose they are. */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { findOutdatedCopy } from "../adapters/certbot/archive.ts";
 import { lineageOfPath, listLineages } from "../adapters/certbot/lineages.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
@@ -30,18 +30,34 @@ export function lineageFiles(lineage: Lineage): SourceFiles {
   };
 }
 
-/** Every source that the model loads, each with its lineage. */
+/**
+ * Every source that the model loads, each with its lineage. The known lineages come first, since a hook's may lie elsewhere
+ * than below `live/`.
+ */
 export function candidatesOf(
   world: World,
   target: Target,
   model: NginxModel,
+  lineages: readonly Lineage[],
 ): readonly Candidate[] {
-  const serving = certificateSources(model).map((source) =>
-    candidateFor(world, target, model, source),
-  );
+  const known = new Map(lineages.map((lineage) => [lineage.path, lineage]));
+  const candidateOf = (source: CertificateSource): Candidate => {
+    const files = localFiles(target, model, source);
+    const lineage = source.dynamic
+      ? null
+      : (known.get(dirname(files.certificate)) ??
+        lineageOfPath(files.certificate, world.settings.certbotDir));
+    return {
+      files: { ...files, lineage },
+      lineage,
+      source,
+      isOutdatedCopy: false,
+    };
+  };
+  const serving = certificateSources(model).map(candidateOf);
   const served = new Set(serving.map(({ lineage }) => lineage?.path));
   const others = unservedSources(model)
-    .map((source) => candidateFor(world, target, model, source))
+    .map(candidateOf)
     .filter(({ lineage }) => lineage !== null && !served.has(lineage.path));
   return [...serving, ...others];
 }
@@ -64,33 +80,28 @@ function unservedSources(model: NginxModel): readonly CertificateSource[] {
     }));
 }
 
-function candidateFor(
-  world: World,
+function localFiles(
   target: Target,
   model: NginxModel,
-  source: CertificateSource,
-): Candidate {
-  const certificate =
-    target.localPath(source.certificate) ?? source.certificate;
-  const key =
-    source.key === null ? null : (target.localPath(source.key) ?? source.key);
-  const passwordFile =
-    source.passwordFile === null ? null : target.localPath(source.passwordFile);
-  const lineage = source.dynamic
-    ? null
-    : lineageOfPath(certificate, world.settings.certbotDir);
-  const securityLevel = securityLevelOf(model, source);
-  const files = { certificate, key, passwordFile, lineage, securityLevel };
-  return { files, lineage, source, isOutdatedCopy: false };
+  { certificate, key, passwordFile, servers }: CertificateSource,
+): Omit<SourceFiles, "lineage"> {
+  const local = (path: string | null): string | null =>
+    path === null ? null : (target.localPath(path) ?? path);
+  return {
+    certificate: local(certificate) ?? certificate,
+    key: local(key),
+    passwordFile: local(passwordFile),
+    securityLevel: securityLevelOf(model, servers),
+  };
 }
 
 /** The lowest `@SECLEVEL` that a block of the source asks for; null: OpenSSL's default. */
 function securityLevelOf(
   model: NginxModel,
-  source: CertificateSource,
+  serverIds: readonly string[],
 ): number | null {
   const levels = model.servers
-    .filter(({ id }) => source.servers.includes(id))
+    .filter(({ id }) => serverIds.includes(id))
     .map(({ ciphers }) => /@SECLEVEL=([0-5])/.exec(ciphers ?? "")?.[1])
     .map((level) => (level === undefined ? null : Number(level)));
   const given = levels.filter((level) => level !== null);

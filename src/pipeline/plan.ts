@@ -55,7 +55,7 @@ export async function planRun(run: TargetRun): Promise<Plan> {
   const known =
     discovery.model === null
       ? []
-      : candidatesOf(world, target, discovery.model);
+      : candidatesOf(world, target, discovery.model, lineages);
   const candidates = await markOutdatedCopies(known, lineages);
   const { about, others } = inScope(candidates, request.scope);
   const subjects = [...about, ...unusedLineages(candidates, lineages)];

@@ -5,6 +5,7 @@ import {
 import { readHookEnvironment } from "../../adapters/certbot/environment.ts";
 import { readRenewalConfiguration } from "../../adapters/certbot/renewal.ts";
 import { currentVersion } from "../../adapters/certbot/snapshot.ts";
+import { tellSyslog } from "../../adapters/log/syslog.ts";
 import { composeWorld, newRunId } from "../../compose.ts";
 import type { Lineage } from "../../core/lineage/lineage.ts";
 import type { RunDocument } from "../../core/report/document.ts";
@@ -23,6 +24,19 @@ import { printRun } from "../print-run.ts";
 export async function run(
   invocation: Invocation<HookArguments>,
 ): Promise<number> {
+  try {
+    return await answer(invocation);
+  } catch (error) {
+    if (!invocation.stderr.terminal) await tellSyslog(`hook: ${words(error)}`);
+    throw error;
+  }
+}
+
+function words(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function answer(invocation: Invocation<HookArguments>): Promise<number> {
   const certbot = runningCertbot();
   const world = await composeWorld(invocation, certbot);
   const document =

@@ -24,9 +24,14 @@ export function readFileName(
 ): FileName {
   // Mail knows no variables: a dollar sign is a part of the name there.
   const dynamic = context !== "mail" && written.includes("$");
-  const inline = /^(?:data|engine|store):/.test(written);
+  const inline = isInline(written);
   const path = dynamic || inline ? written : resolvePath(directory, written);
   return { path, dynamic, inline };
+}
+
+/** `data:PEM`, and for keys `engine:NAME:ID` and `store:URI`. */
+export function isInline(written: string): boolean {
+  return /^(?:data|engine|store):/.test(written);
 }
 
 /**

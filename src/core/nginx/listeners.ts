@@ -94,10 +94,9 @@ export function shareAddresses(
     }
   }
   return blocks.map(({ context, listenings }, index) =>
-    listenings.map(({ address, quic, ...listening }) => {
-      const socket = sockets.get(
-        socketKey(context, { address, quic, ...listening }),
-      );
+    listenings.map((listening) => {
+      const { address, quic } = listening;
+      const socket = sockets.get(socketKey(context, listening));
       return {
         address,
         quic,

@@ -1,3 +1,4 @@
+import { isInline } from "./certificates.ts";
 import type {
   CertificatePair,
   CertificateSource,
@@ -37,7 +38,7 @@ export function certificateSources(
 }
 
 /** The block's pairs whose certificate is a file, keys that are none as null. */
-export function filePairs({ pairs }: ServerBlock): readonly CertificatePair[] {
+function filePairs({ pairs }: ServerBlock): readonly CertificatePair[] {
   return pairs
     .filter(({ certificate }) => !isInline(certificate))
     .map((pair) =>
@@ -45,13 +46,9 @@ export function filePairs({ pairs }: ServerBlock): readonly CertificatePair[] {
     );
 }
 
-export function sourceId({
+function sourceId({
   certificate,
   key,
 }: Pick<CertificatePair, "certificate" | "key">): string {
   return key === null ? certificate : `${certificate} ${key}`;
-}
-
-function isInline(name: string): boolean {
-  return /^(?:data|engine|store):/.test(name);
 }

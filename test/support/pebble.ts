@@ -8,9 +8,20 @@ import { CertbotDirectory } from "./lineage.ts";
 import { createPki } from "./pki.ts";
 import { freePorts } from "./ports.ts";
 import { hasEnded } from "./processes.ts";
-import { mustRun, run, type RunOptions, type RunResult } from "./run.ts";
+import {
+  mustRun,
+  start,
+  type RunningProgram,
+  type RunOptions,
+  type RunResult,
+} from "./run.ts";
 import { temporaryDirectory } from "./temporary.ts";
 import { waitFor } from "./wait.ts";
+
+/** `certbot renew` of all that there is, at once. */
+export const renewal = [
+  ...["renew", "--force-renewal", "--no-random-sleep-on-renew"],
+] as const;
 
 const certbotProgram = join(import.meta.dirname, "programs", "certbot");
 
@@ -68,12 +79,20 @@ export class PebbleBed implements AsyncDisposable {
   }
 
   /** Certbot with this bed's directories and server, never interactive. `-q` is left to the caller: it hides what hooks say. */
-  certbot(
+  async certbot(
     args: readonly string[],
     options: RunOptions = {},
   ): Promise<RunResult> {
+    return (await this.startCertbot(args, options)).ended;
+  }
+
+  /** The same, to be watched or killed under way; the pid is Certbot's own. */
+  startCertbot(
+    args: readonly string[],
+    options: RunOptions = {},
+  ): Promise<RunningProgram> {
     const [subcommand = "certificates", ...rest] = args;
-    return run(
+    return start(
       "/usr/bin/python3",
       [certbotProgram, subcommand, ...this.#options(), ...rest],
       { ...options, environment: this.environment(options.environment) },
@@ -122,10 +141,7 @@ export class PebbleBed implements AsyncDisposable {
     args: readonly string[] = [],
     options: RunOptions = {},
   ): Promise<RunResult> {
-    return this.certbot(
-      ["renew", "--force-renewal", "--no-random-sleep-on-renew", ...args],
-      options,
-    );
+    return this.certbot([...renewal, ...args], options);
   }
 
   /** What Certbot logged, or nothing where it has not run. */

@@ -72,31 +72,36 @@ export async function assess(
   candidates: readonly Candidate[],
   options: AssessOptions,
 ): Promise<readonly Assessment[]> {
-  const prepared = await pMap(
-    candidates,
-    (candidate) => prepare(world, discovery, candidate, options),
-    {
-      concurrency: 8,
-      signal: world.signal,
-    },
+  const { stopwatch, signal } = world;
+  const atOnce = { concurrency: 8, signal };
+  const prepared = await stopwatch.time("validate", () =>
+    pMap(
+      candidates,
+      (candidate) => prepare(world, discovery, candidate, options),
+      atOnce,
+    ),
   );
-  const plans = prepared.flatMap(({ plan }) => (plan === null ? [] : [plan]));
-  const observed = new Map(plans.map((plan, index) => [plan, index]));
-  const points = await observe(world, plans, { times: 1 });
-  return pMap(
-    prepared,
-    (one) => {
-      const index = one.plan === null ? undefined : observed.get(one.plan);
-      return judge(
-        world,
-        discovery,
-        one,
-        index === undefined ? [] : (points[index] ?? []),
-        options,
-      );
-    },
-    { concurrency: 8, signal: world.signal },
+  const plans = prepared.flatMap(({ plan }) => plan ?? []);
+  const points = await stopwatch.time("probe", () =>
+    observe(world, plans, { times: 1 }),
   );
+  const observed = new Map(
+    plans.map((plan, index) => [plan, points[index] ?? []]),
+  );
+  return stopwatch.time("validate", () =>
+    pMap(
+      prepared,
+      (one) => judge(world, discovery, one, seenOf(one, observed), options),
+      atOnce,
+    ),
+  );
+}
+
+function seenOf(
+  { plan }: Prepared,
+  observed: ReadonlyMap<ProbePlan, readonly ObservedPoint[]>,
+): readonly ObservedPoint[] {
+  return plan === null ? [] : (observed.get(plan) ?? []);
 }
 
 interface Prepared {

@@ -39,8 +39,8 @@ TEXT
 }
 
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=demo/setup.sh
-. "$here/demo/setup.sh"
+# shellcheck source=test/demo/setup.sh
+. "$here/test/demo/setup.sh"
 
 prefix=/usr/local
 certbot_dir=/etc/letsencrypt
@@ -84,7 +84,7 @@ done
 [ "$purge" = no ] || [ "$action" = uninstall ] ||
   wrong_usage "--purge goes with --uninstall"
 
-[ "$action" != demo ] || exec sh "$here/demo/demo.sh"
+[ "$action" != demo ] || exec sh "$here/test/demo/demo.sh"
 
 library=$prefix/lib/livecert
 program=$library/livecert.js

@@ -5,7 +5,7 @@
 set -eu
 
 cd "$(dirname "$0")/.."
-. demo/setup.sh
+. test/demo/setup.sh
 
 need_packages \
   nginx:nginx \
@@ -26,7 +26,7 @@ need_modules
 build
 npm run --silent typecheck
 npm run --silent lint
-shellcheck install.sh demo/*.sh hooks/* test/run.sh .ci/run
+shellcheck install.sh test/demo/*.sh hooks/* test/run.sh .ci/run
 
 exec node_modules/.bin/vitest run \
   --reporter=default --reporter=json \

@@ -37,7 +37,7 @@ async function createPackageBed(): Promise<PackageBed> {
   const copy = join(path, "package");
   const root = join(path, "root");
   await mkdir(root);
-  for (const part of ["install.sh", "hooks", "systemd", "demo"])
+  for (const part of ["install.sh", "hooks", "systemd", "test/demo"])
     await cp(join(repository, part), join(copy, part), { recursive: true });
   await mkdir(join(copy, "dist"));
   const release = (text: string) =>

@@ -5,8 +5,8 @@
 # left behind: not by an error, nor by Ctrl-C.
 set -eu
 
-cd "$(dirname "$0")/.."
-. demo/setup.sh
+cd "$(dirname "$0")/../.."
+. test/demo/setup.sh
 
 need_packages nginx:nginx certbot:certbot pebble:pebble openssl:openssl \
   curl:curl flock:util-linux setpriv:util-linux

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Functions that set up a checkout on a fresh Debian machine; sourced by
-# install.sh, demo/demo.sh and test/run.sh, which run in the checkout's root.
+# install.sh, test/demo/demo.sh and test/run.sh, which run in the checkout's root.
 
 fail() {
   printf '%s: error: %s\n' "${0##*/}" "$1" >&2

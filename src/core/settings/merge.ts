@@ -151,10 +151,21 @@ export function unknownVariables(
   environment: Readonly<Record<string, string | undefined>>,
 ): readonly { readonly variable: string; readonly nearest: string | null }[] {
   const known = [...optionKeys.map(variableOf), ...otherVariables];
+  const knownNames = known.map(withoutPrefix);
   return Object.keys(environment)
-    .filter((name) => name.startsWith("LIVECERT_") && !known.includes(name))
-    .map((variable) => ({
-      variable,
-      nearest: nearest(variable, known)[0] ?? null,
-    }));
+    .filter((name) => name.startsWith(prefix) && !known.includes(name))
+    .map((variable) => {
+      const [first] = nearest(withoutPrefix(variable), knownNames);
+      return {
+        variable,
+        nearest: first === undefined ? null : prefix + first,
+      };
+    });
+}
+
+const prefix = "LIVECERT_";
+
+/** It would make every two variables look alike. */
+function withoutPrefix(variable: string): string {
+  return variable.slice(prefix.length);
 }

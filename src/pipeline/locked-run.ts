@@ -23,12 +23,20 @@ export interface LockedRunOptions {
   readonly limitMs: number | null;
 }
 
-/** @throws LivecertError `locked` when another run holds the lock for too long, `time-limit`; both leave the queue as it is. */
+/**
+ * A dry run only looks: it neither takes the lock nor deals with the queue.
+ *
+ * @throws LivecertError `locked` when another run holds the lock for too long, `time-limit`; both leave the queue as it is.
+ */
 export async function lockedRun(
   world: World,
   request: RunRequest,
   options: LockedRunOptions,
 ): Promise<RunDocument> {
+  if (request.isDryRun)
+    return withinLimit(world, options.limitMs, (limited) =>
+      run(limited, request),
+    );
   for (const entry of options.own) await world.store.queue.put(entry);
   const { runDir } = world.settings;
   await using lock = await world.stopwatch.time("lock", () =>

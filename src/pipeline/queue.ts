@@ -25,16 +25,6 @@ export async function dueEntries(world: World): Promise<readonly Queued[]> {
   return queued.filter(({ entry }) => isDue(world, entry));
 }
 
-/** Entries of exactly the Certbot run that calls us: `hook --flush` under `--dry-run` must not touch others. */
-export async function ownEntries(world: World): Promise<readonly Queued[]> {
-  const own = ownCertbot(world);
-  const queued = await world.store.queue.list();
-  return queued.filter(
-    ({ entry: { certbot } }) =>
-      own !== null && certbot !== null && isSameProcess(own, certbot),
-  );
-}
-
 function isDue(world: World, { certbot, at }: QueueEntry): boolean {
   const own = ownCertbot(world);
   if (certbot === null || !isAlive(certbot)) return true;

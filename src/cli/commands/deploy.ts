@@ -2,7 +2,6 @@ import { findLineage } from "../../adapters/certbot/lineages.ts";
 import { composeWorld, newRunId } from "../../compose.ts";
 import { lockedRun } from "../../pipeline/locked-run.ts";
 import { queueEntry } from "../../pipeline/queue.ts";
-import { run as runPipeline } from "../../pipeline/run.ts";
 import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
 import type { DeployArguments, Invocation } from "../invocation.ts";
 import { printRun } from "../print-run.ts";
@@ -22,10 +21,7 @@ export async function run(
     isDryRun: dryRun,
     settleMs: world.settings.limits.settleHookMs,
   };
-  const document = dryRun
-    ? await runPipeline(world, request)
-    : await runLocked(world, request);
-  return printRun(invocation, document);
+  return printRun(invocation, await runLocked(world, request));
 }
 
 async function scopeOf(world: World, names: readonly string[]): Promise<Scope> {

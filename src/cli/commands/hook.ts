@@ -11,7 +11,7 @@ import type { Lineage } from "../../core/lineage/lineage.ts";
 import type { RunDocument } from "../../core/report/document.ts";
 import { deferLineage } from "../../pipeline/defer.ts";
 import { lockedRun, type LockedRunOptions } from "../../pipeline/locked-run.ts";
-import { ownEntries, queueEntry } from "../../pipeline/queue.ts";
+import { dueEntries, queueEntry } from "../../pipeline/queue.ts";
 import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
 import type { HookArguments, Invocation } from "../invocation.ts";
 import { reportFailure } from "../notify.ts";
@@ -44,15 +44,19 @@ async function answer(invocation: Invocation<HookArguments>): Promise<number> {
       ? await flush(world)
       : await renewed(invocation, world);
   if (document === null) return 0;
-  await reportFailure(invocation, world, document);
+  if (!isDryRun(world)) await reportFailure(invocation, world, document);
   return printRun(invocation, document);
 }
 
-/** At the end of a Certbot run: one run over all that it queued; null: nothing of it is queued. */
+/**
+ * At the end of a Certbot run: one run over all that it queued, and over what a killed one left behind. null: nothing is
+ * queued, or this Certbot only tries whether it could renew.
+ */
 async function flush(world: World): Promise<RunDocument | null> {
-  const own = await ownEntries(world);
-  if (own.length === 0) return null;
-  const lineages = own.map(({ entry }) => entry.lineage);
+  if (isDryRun(world)) return null;
+  const due = await dueEntries(world);
+  if (due.length === 0) return null;
+  const lineages = due.map(({ entry }) => entry.lineage);
   return lockedRun(
     world,
     hookRequest(world, { kind: "named", lineages, certificates: [] }),
@@ -102,15 +106,20 @@ function hasLaterCall({ subcommand, directoryHooks }: CertbotProcess): boolean {
   return subcommand === "renew" && directoryHooks;
 }
 
-function hookRequest({ certbot, settings }: World, scope: Scope): RunRequest {
+/** `certbot renew --dry-run --run-deploy-hooks` calls with the files as they are: that is looked at, and nothing else. */
+function isDryRun({ certbot }: World): boolean {
+  return certbot?.isDryRun ?? false;
+}
+
+function hookRequest(world: World, scope: Scope): RunRequest {
   return {
     run: newRunId(),
     command: "hook",
     trigger: "hook",
     scope,
     isForced: false,
-    isDryRun: certbot?.isDryRun ?? false,
-    settleMs: settings.limits.settleHookMs,
+    isDryRun: isDryRun(world),
+    settleMs: world.settings.limits.settleHookMs,
   };
 }
 

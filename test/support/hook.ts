@@ -23,3 +23,13 @@ export async function writeHook(
   );
   await chmod(path, 0o755);
 }
+
+/** A script for sh(1), as people put them into `renewal-hooks/`. */
+export async function writeScript(
+  path: string,
+  ...lines: readonly string[]
+): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, ["#!/bin/sh", ...lines, ""].join("\n"));
+  await chmod(path, 0o755);
+}

@@ -120,6 +120,12 @@ export class RenewalBed implements AsyncDisposable {
     return (await this.startRenewal(args, options)).ended;
   }
 
+  /** The same as a trial, which would ask Let's Encrypt's own server for trials otherwise. */
+  dryRun(args: readonly string[]): Promise<RunResult> {
+    const server = ["--server", this.pebble.directoryUrl];
+    return this.renew(["--dry-run", ...server, ...args]);
+  }
+
   startRenewal(
     args: readonly string[] = [],
     options: RunOptions = {},

@@ -27,6 +27,8 @@ export interface RunningProgram {
   readonly pid: number;
   /** What it has written to stdout so far. */
   readonly stdout: () => string;
+  /** The same of stderr. */
+  readonly stderr: () => string;
   /** Signals the whole group, as a terminal does; nothing when it has ended. */
   readonly signal: (signal: NodeJS.Signals) => void;
   /** Rejects where the program exceeds its limit. */
@@ -78,7 +80,7 @@ export async function start(
     if (late) throw new Error(`${program} exceeded ${limitMs} ms`);
     return { exitCode, signal: ended, stdout: stdout(), stderr: stderr() };
   };
-  return { pid, stdout, signal, ended: finish() };
+  return { pid, stdout, stderr, signal, ended: finish() };
 }
 
 /** Runs a program to its end and returns what it did, whatever its exit code. Throws where it cannot be started or exceeds its limit. */

@@ -175,13 +175,6 @@ export const commands: Readonly<Record<string, Command>> = {
     read: () => ({}),
     load: () => import("./commands/doctor.ts"),
   }),
-  doctor: declare<NoArguments>({
-    text: "is everything in place? each check with its remedy",
-    words: null,
-    options: {},
-    read: () => ({}),
-    load: () => import("./commands/doctor.ts"),
-  }),
   config: declare<ConfigArguments>({
     text: "the effective configuration and where each value came from",
     words: {

@@ -9,6 +9,7 @@ import type {
 import { printable } from "../../core/report/text.ts";
 import type { Finding, Severity } from "../../core/validation/finding.ts";
 import { shortFingerprint } from "./fingerprint.ts";
+import { renderNotes } from "./notes.ts";
 import type { Cell, TableStyle } from "./table.ts";
 
 export type RunStyle = Pick<TableStyle, "colours"> & {
@@ -23,14 +24,9 @@ export function renderRun(document: RunDocument, style: RunStyle): string {
   const paragraphs = [...document.lineages]
     .sort((one, other) => gravity(one) - gravity(other))
     .map((lineage) => renderLineage(lineage, colours, style.now));
-  const nginxErrors = (document.nginx?.errors ?? []).map(
-    (line) => `nginx: ${line.replace(/^nginx: /, "")}`,
-  );
-  const warnings = document.warnings.map((warning) => `warning: ${warning}`);
   const text = [
     ...paragraphs.flat(),
-    ...nginxErrors,
-    ...warnings,
+    ...renderNotes(document),
     summary(document),
   ];
   return text.map((line) => `${line}\n`).join("");
@@ -42,14 +38,20 @@ function gravity({ outcome, valid }: LineageReport): number {
   return valid ? 0 : 1;
 }
 
-function summary({ lineages, reloads }: RunDocument): string {
+function summary({ lineages, reloads, warnings }: RunDocument): string {
   const failed = lineages.filter((lineage) => gravity(lineage) > 0).length;
   if (lineages.length === 0) return "there is nothing to do";
   const counted =
     lineages.length === 1 ? "1 certificate" : `${lineages.length} certificates`;
-  const failures = failed === 0 ? "all well" : `${failed} in need of attention`;
+  const warned = warnings.length + lineages.filter(isWarned).length;
+  const verdict = failed === 0 ? "all well" : `${failed} in need of attention`;
+  const judged = failed === 0 && warned > 0 ? "see the warnings" : verdict;
   const reloaded = reloads === 1 ? "1 reload" : `${reloads} reloads`;
-  return `${counted}, ${failures}, ${reloaded}`;
+  return `${counted}, ${judged}, ${reloaded}`;
+}
+
+function isWarned({ findings }: LineageReport): boolean {
+  return findings.length > 0;
 }
 
 export function renderLineage(
@@ -57,14 +59,18 @@ export function renderLineage(
   colours: Colours,
   now: Date,
 ): readonly string[] {
-  const { leaf, reason, remedy } = lineage;
+  const { leaf, findings, remedy } = lineage;
+  // A finding says it all, and its hint stands in the remedy.
+  const reason = findings.some(({ message }) => message === lineage.reason)
+    ? null
+    : lineage.reason;
   const outcome = outcomeCell(lineage, colours);
   const title = `${colours.bold(lineageLabel(lineage))}: ${outcome.paint(outcome.text)}`;
   const unseen = lineage.probes.filter(({ verdict }) => verdict !== "live");
   return [
     reason === null ? title : `${title}, ${printable(reason)}`,
     ...(leaf === null ? [] : [`  ${renderLeaf(leaf, now)}`]),
-    ...lineage.findings.flatMap((finding) => renderFinding(finding, colours)),
+    ...findings.flatMap((finding) => renderFinding(finding, remedy, colours)),
     ...seenAt(lineage.probes),
     ...unseen.map((probe) => `  ${renderProbe(probe, colours)}`),
     ...(remedy === null ? [] : [`  hint: ${printable(remedy)}`]),
@@ -115,7 +121,11 @@ export function shortList(names: readonly string[]): string {
     : bare.join(" ");
 }
 
-function renderFinding(finding: Finding, colours: Colours): readonly string[] {
+function renderFinding(
+  finding: Finding,
+  remedy: string | null,
+  colours: Colours,
+): readonly string[] {
   const paint: Readonly<Record<Severity, (text: string) => string>> = {
     fatal: colours.red,
     regression: colours.red,
@@ -123,7 +133,9 @@ function renderFinding(finding: Finding, colours: Colours): readonly string[] {
   };
   return [
     `  ${paint[finding.severity](finding.severity)} ${finding.rule}: ${printable(finding.message)}`,
-    `    hint: ${printable(finding.hint)}`,
+    ...(remedy?.includes(finding.hint) === true
+      ? []
+      : [`    hint: ${printable(finding.hint)}`]),
   ];
 }
 

@@ -1,6 +1,9 @@
 import { createColors } from "picocolors";
+import { isFailure } from "../../core/decision/outcome.ts";
 import type { LineageReport, RunDocument } from "../../core/report/document.ts";
+import { printable } from "../../core/report/text.ts";
 import { shortFingerprint } from "./fingerprint.ts";
+import { renderNotes } from "./notes.ts";
 import {
   lineageLabel,
   outcomeCell,
@@ -20,16 +23,34 @@ export function renderStatus(
   const colours = createColors(style.colours);
   const { lineages } = document;
   const table = renderTable(
-    ["certificate", "state", "expiry", "on disk", "served", "names"],
+    [
+      "certificate",
+      "state",
+      "expiry",
+      "on disk",
+      "served",
+      "last run",
+      "names",
+    ],
     lineages.map((lineage) => row(lineage, colours, style.now)),
     style,
   );
   const details = lineages
     .filter((lineage) => !isFine(lineage))
-    .flatMap((lineage) => renderLineage(lineage, colours, style.now));
-  const warnings = document.warnings.map((warning) => `warning: ${warning}`);
-  const lines = [...details, ...warnings, answer(lineages)];
+    .flatMap((lineage) => [
+      ...renderLineage(lineage, colours, style.now),
+      ...lastFailure(lineage),
+    ]);
+  const lines = [...details, ...renderNotes(document), answer(lineages)];
   return table + lines.map((line) => `${line}\n`).join("");
+}
+
+/** What went wrong the last time that something was done about it. */
+function lastFailure({ last, outcome }: LineageReport): readonly string[] {
+  if (last === null || !isFailure(last.outcome) || last.outcome === outcome)
+    return [];
+  const detail = last.detail === null ? "" : `, ${last.detail}`;
+  return [printable(`  last run (${last.at}): ${last.outcome}${detail}`)];
 }
 
 function row(
@@ -44,6 +65,7 @@ function row(
     leaf === null ? "-" : renderExpiry(leaf.notAfter, now),
     shortFingerprint(leaf?.fingerprint256 ?? null),
     served(lineage),
+    lastRun(lineage),
     leaf === null ? "-" : shortList(leaf.subjectAltNames),
   ];
 }
@@ -54,6 +76,12 @@ function served({ probes }: LineageReport): string {
   return seen.length === 0
     ? "-"
     : [...new Set(seen)].map(shortFingerprint).join(" ");
+}
+
+/** `deployed 2026-11-23 12:00`, in UTC. */
+function lastRun({ last }: LineageReport): string {
+  if (last === null) return "-";
+  return `${last.outcome} ${last.at.slice(0, 16).replace("T", " ")}`;
 }
 
 /** Live without a remark, or not used at all. */
@@ -68,8 +96,11 @@ function isFine({ outcome, findings, probes }: LineageReport): boolean {
 function answer(lineages: readonly LineageReport[]): string {
   const used = lineages.filter(({ outcome }) => outcome !== "unused");
   const live = used.filter(({ outcome }) => outcome === "live").length;
-  if (used.length === 0) return "Nginx uses no certificate that livecert knows";
+  const unused = lineages.length - used.length;
+  const rest = unused === 0 ? "" : `, ${unused} not used by Nginx`;
+  if (used.length === 0)
+    return `Nginx uses no certificate that livecert knows${rest}`;
   return live === used.length
-    ? "every certificate is live"
-    : `${live} of ${used.length} certificates are live`;
+    ? `every certificate ${unused === 0 ? "" : "in use "}is live${rest}`
+    : `${live} of ${used.length} certificates are live${rest}`;
 }

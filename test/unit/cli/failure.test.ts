@@ -1,0 +1,54 @@
+import { describe, expect, it } from "vitest";
+import { describeFailure, StoppedBySignal } from "../../../src/cli/failure.ts";
+import { LivecertError } from "../../../src/errors.ts";
+
+const going = new AbortController().signal;
+
+describe("describeFailure", () => {
+  it("tells an error with its hint, and takes the exit code from the register", () => {
+    const error = new LivecertError("locked", "the lock is held", {
+      remedy: "livecert retry",
+    });
+    expect(describeFailure(error, going)).toEqual({
+      exitCode: 7,
+      text: "livecert: error: the lock is held\nlivecert: hint: livecert retry\n",
+      isDefect: false,
+    });
+  });
+
+  it("gives every fault of a configuration a line of its own", () => {
+    const error = new LivecertError("configuration-invalid", "a:1: x\na:2: y");
+    expect(describeFailure(error, going).text).toBe(
+      "livecert: error: a:1: x\nlivecert: error: a:2: y\n",
+    );
+  });
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)(
+    "ends with a shell's code for %s, whatever the aborted step threw",
+    (signal, exitCode) => {
+      const ending = new AbortController();
+      ending.abort(new StoppedBySignal(signal));
+      const failure = describeFailure(new Error("aborted"), ending.signal);
+      expect(failure).toMatchObject({ exitCode, isDefect: false });
+      expect(failure.text).toContain(`stopped by ${signal}`);
+    },
+  );
+
+  it.each([[new TypeError("x is not a function")], ["a thrown text"], [null]])(
+    "takes %s for a defect",
+    (thrown) => {
+      expect(describeFailure(thrown, going)).toMatchObject({
+        exitCode: 1,
+        isDefect: true,
+      });
+    },
+  );
+
+  it("shows control characters instead of obeying them", () => {
+    const error = new LivecertError("usage", "there is no command \u001b[2J");
+    expect(describeFailure(error, going).text).not.toContain("\u001b");
+  });
+});

@@ -3,16 +3,13 @@
  * against the certificate that clients are handed at present.
  */
 import pMap from "p-map";
-import { certificateFromDer } from "../adapters/tls/certificate.ts";
 import { covers } from "../adapters/tls/covers.ts";
-import { judgeServed } from "../adapters/tls/judge.ts";
-import type { Bundle, Certificate } from "../core/certificate/certificate.ts";
 import type { Served } from "../core/decision/decide.ts";
 import type { SourceRecord } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { CertificateSource } from "../core/nginx/model.ts";
 import { ruleFinding } from "../core/validation/catalogue.ts";
-import { findingIdentity, type Finding } from "../core/validation/finding.ts";
+import type { Finding } from "../core/validation/finding.ts";
 import { nameFindings } from "../core/validation/names.ts";
 import {
   weigh,
@@ -23,7 +20,6 @@ import { lineageFiles } from "./candidates.ts";
 import type { Discovery } from "./discover.ts";
 import {
   examineSource,
-  knownIssuersOf,
   sourceId,
   type Examined,
   type SourceFiles,
@@ -35,6 +31,7 @@ import {
   type ObservedPoint,
   type ProbePlan,
 } from "./observe.ts";
+import { presentLeaves, presentOf } from "./present.ts";
 import type { World } from "./world.ts";
 
 /** A certificate source of one target, or a lineage that the target does not use (`source` is null then). */
@@ -265,106 +262,4 @@ function namesOf(
     presentCovers: present.length === 0 ? null : presentCovers,
   }));
   return nameFindings(examined.label, uses, (name) => covers(leaf, name));
-}
-
-function presentLeaves(
-  record: SourceRecord | null,
-  points: readonly ObservedPoint[],
-): readonly Certificate[] {
-  const seen = points.flatMap(({ sight }) =>
-    sight.verdict === "live" || sight.verdict === "stale"
-      ? [sight.bundle.leaf]
-      : [],
-  );
-  if (seen.length > 0 || record?.deployed == null) return seen;
-  const deployed = certificateFromDer(
-    Buffer.from(record.deployed.leaf, "base64"),
-  );
-  return deployed === null ? [] : [deployed];
-}
-
-/**
- * What the no-regression rule compares with: what is served now; where that cannot be seen, what was last deployed. Where
- * points differ, a fault counts as present only if every one of them has it, and the earliest end counts.
- */
-async function presentOf(
-  world: World,
-  examined: Examined,
-  record: SourceRecord | null,
-  points: readonly ObservedPoint[],
-): Promise<Present> {
-  const stale = distinct(
-    points.flatMap(({ sight }) =>
-      sight.verdict === "stale" ? [sight.bundle] : [],
-    ),
-  );
-  if (stale.length > 0) return presentServed(world, stale, record);
-  if (points.some(({ sight }) => sight.verdict === "broken"))
-    return { kind: "broken" };
-  const { leaf, findings } = examined.examination;
-  if (points.some(({ sight }) => sight.verdict === "live") && leaf !== null) {
-    return {
-      kind: "known",
-      source: "served",
-      regressions: new Set(findings.map(findingIdentity)),
-      ...validityOf(leaf),
-    };
-  }
-  return presentDeployed(record);
-}
-
-function distinct(bundles: readonly Bundle[]): readonly Bundle[] {
-  return [
-    ...new Map(bundles.map((bundle) => [bundle.bundle256, bundle])).values(),
-  ];
-}
-
-async function presentServed(
-  world: World,
-  bundles: readonly Bundle[],
-  record: SourceRecord | null,
-): Promise<Present> {
-  const roots = await world.roots();
-  const faults = await pMap(bundles, async (bundle) => {
-    const findings = await judgeServed(bundle, {
-      now: world.now(),
-      roots,
-      knownIssuers: knownIssuersOf(record),
-      temporaryDir: world.settings.runDir,
-      signal: world.signal,
-    });
-    return new Set(findings.map(findingIdentity));
-  });
-  const regressions = [...(faults[0] ?? [])].filter((fault) =>
-    faults.every((one) => one.has(fault)),
-  );
-  const first = bundles
-    .map(({ leaf }) => leaf)
-    .sort((one, other) => one.notAfter.getTime() - other.notAfter.getTime())[0];
-  if (first === undefined) return { kind: "unknown" };
-  return {
-    kind: "known",
-    source: "served",
-    regressions: new Set(regressions),
-    ...validityOf(first),
-  };
-}
-
-function presentDeployed(record: SourceRecord | null): Present {
-  if (record?.deployed == null) return { kind: "unknown" };
-  const { regressions, notBefore, notAfter } = record.deployed;
-  return {
-    kind: "known",
-    source: "deployed",
-    regressions: new Set(regressions),
-    notBefore: new Date(notBefore),
-    notAfter: new Date(notAfter),
-  };
-}
-
-function validityOf({ notBefore, notAfter }: Certificate): {
-  notBefore: Date;
-  notAfter: Date;
-} {
-  return { notBefore, notAfter };
 }

@@ -155,7 +155,7 @@ describe("renderStatus", () => {
   it("does not call a certificate live that Nginx does not use", () => {
     const unused: LineageReport = { ...sound, outcome: "unused", probes: [] };
     expect(renderStatus(documentOf([unused]), style)).toContain(
-      "Nginx uses no certificate that livecert knows\n",
+      "Nginx uses no certificate that livecert knows",
     );
   });
 });

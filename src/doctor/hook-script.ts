@@ -8,12 +8,16 @@ export type Deed =
 
 /** Of a script or of one command line; comments do not count. */
 export function deedOf(text: string): Deed {
-  const lines = text
+  const lines = commandLines(text);
+  if (lines.some(callsLivecert)) return "livecert";
+  return lines.some(reloadsBlindly) ? "blind-reload" : "other";
+}
+
+function commandLines(text: string): readonly string[] {
+  return text
     .replaceAll(/\\\n/g, " ")
     .split("\n")
     .filter((line) => !/^\s*#/.test(line));
-  if (lines.some(callsLivecert)) return "livecert";
-  return lines.some(reloadsBlindly) ? "blind-reload" : "other";
 }
 
 /** `livecert hook`, `"$node" "$livecert" hook "$mode"`, `node …/livecert.js hook`. */
@@ -56,5 +60,5 @@ export function programsOf(text: string): readonly string[] {
 
 /** It leaves the reload to a later `hook --flush`. */
 export function isDeferring(text: string): boolean {
-  return text.includes("--defer");
+  return commandLines(text).some((line) => line.includes("--defer"));
 }

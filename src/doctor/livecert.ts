@@ -334,7 +334,7 @@ async function findHelper(
         ? null
         : {
             words: `${cron.file} is there, but no cron runs on this machine`,
-            remedy: "service cron start",
+            remedy: "apt-get install cron && service cron start",
           },
   };
 }

@@ -87,7 +87,7 @@ async function lookAtFileSystem(machine: Machine): Promise<Diagnosis> {
   const path = await realpath(live).catch(() => null);
   if (path === null)
     return unknown(
-      `${live} cannot be looked at`,
+      machine.isRoot ? `there is no ${live}` : `${live} cannot be looked at`,
       machine.isRoot ? null : asRoot,
     );
   return judgeFileSystem(live, mountOf(path, await machine.mounts()));

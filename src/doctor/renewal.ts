@@ -98,7 +98,9 @@ export function judgeSchedule(schedule: Schedule): Diagnosis {
   if (willing !== undefined)
     return problem(
       `${willing.file} would start certbot renew, but no cron runs on this machine`,
-      hasSystemd ? "systemctl enable --now cron" : "service cron start",
+      hasSystemd
+        ? "systemctl enable --now cron"
+        : "apt-get install cron && service cron start",
     );
   const [inert] = cron;
   if (inert !== undefined)
@@ -146,7 +148,9 @@ async function lookAtConfigurations(
     return [unknown("no file of renewal/ could be looked at", asRoot)];
   return foundOr(
     renewals.flatMap(judgeConfiguration),
-    `${counted(renewals.length, "lineage")} that Certbot can read`,
+    renewals.length === 0
+      ? "Certbot renews no lineage yet"
+      : `${counted(renewals.length, "file")} that Certbot can read`,
   );
 }
 

@@ -54,7 +54,7 @@ export async function carryOut(
   world.log.info("Nginx was told to reload", {
     target: target.name,
     effect: reloaded.effect.kind,
-    reason: reloaded.reason,
+    ...(reloaded.reason === null ? {} : { reason: reloaded.reason }),
   });
   const record = afterReload(signalled, discovery, reloaded, states);
   const warnings = warningsOf([

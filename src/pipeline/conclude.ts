@@ -47,24 +47,39 @@ export function conclude(
     (state.kind === "running" ? state.generation : null);
   return {
     discovery,
-    concluded: cases.map((one) => concludeCase(run, discovery, one, carried)),
+    concluded: cases.map((one) => concludeCase(run, plan, one, carried)),
     reloads: carried?.reloaded.effect.kind === "new-generation" ? 1 : 0,
     generation,
     record: carried?.record ?? known.target,
-    warnings: [...warnings, ...(carried?.warnings ?? [])],
+    warnings: [
+      ...warnings,
+      ...(carried?.warnings ?? []),
+      ...loadedEdits(discovery, carried),
+    ],
   };
+}
+
+/** What people have edited goes live along with the certificate: they should know. */
+function loadedEdits(
+  { pendingFiles }: Discovery,
+  carried: Carried | null,
+): readonly string[] {
+  const isLoaded = carried?.reloaded.effect.kind === "new-generation";
+  if (!isLoaded || pendingFiles.length === 0) return [];
+  const files = pendingFiles.map(({ path }) => path).join(", ");
+  return [`the reload also loaded what had been edited in ${files}`];
 }
 
 function concludeCase(
   run: TargetRun,
-  discovery: Discovery,
+  plan: Plan,
   one: Case,
   carried: Carried | null,
 ): Concluded {
   const { assessment, decision } = one;
   const target = run.target.name;
   if (decision.kind === "conclude") {
-    const explanation = explain(decision.row, circumstancesOf(discovery, one));
+    const explanation = explain(decision.row, circumstancesOf(plan, one));
     return {
       target,
       assessment,
@@ -81,7 +96,7 @@ function concludeCase(
     servedOf(after, "loaded"),
   );
   const explanation = explainReload(outcome, {
-    ...circumstancesOf(discovery, one),
+    ...circumstancesOf(plan, one),
     nginxErrors:
       carried.reloaded.reason === null ? [] : [carried.reloaded.reason],
     nginxRemedy: carried.reloaded.remedy,
@@ -100,7 +115,7 @@ function pointName({ address, servername }: ObservedPoint): string {
 }
 
 function circumstancesOf(
-  discovery: Discovery,
+  { discovery, culprits }: Plan,
   { assessment, situation }: Case,
 ): Circumstances {
   const { candidate, examined, weighed, points } = assessment;
@@ -111,6 +126,7 @@ function circumstancesOf(
     findings: weighed.findings,
     obstacles: activeObstacles(situation),
     nginxErrors: discovery.errors,
+    culprits,
     directive:
       candidate.source === null
         ? null

@@ -199,7 +199,10 @@ function judge(
   isOurs: boolean | null,
 ): Sight {
   if (observation.kind === "unreachable") {
-    return { verdict: "unverified", bundle: null, reason: observation.message };
+    const reason = plan.notLoaded.has(point.id)
+      ? notLoadedYet
+      : observation.message;
+    return { verdict: "unverified", bundle: null, reason };
   }
   const bundle = observation.kind === "served" ? observation.bundle : null;
   if (bundle?.bundle256 === plan.expected.bundle256)
@@ -211,13 +214,15 @@ function judge(
   return { verdict: "stale", bundle: observation.bundle };
 }
 
+const notLoadedYet =
+  "not loaded yet: only the configuration on disk has this server block";
+
 function doubtAbout(
   plan: ProbePlan,
   point: ProbePoint,
   isOurs: boolean | null,
 ): string | null {
-  if (plan.notLoaded.has(point.id))
-    return "not loaded yet: only the configuration on disk has this server block";
+  if (plan.notLoaded.has(point.id)) return notLoadedYet;
   if (isOurs === false)
     return "answered by someone else: the socket belongs to another program";
   if (isOurs === null) return "answered by a socket whose owner cannot be told";

@@ -3,6 +3,7 @@ import type { Certificate } from "../core/certificate/certificate.ts";
 import { outcomes, worstOf, type Outcome } from "../core/decision/outcome.ts";
 import { drainingGenerations } from "../core/decision/generations.ts";
 import type {
+  LastOutcome,
   LeafReport,
   LineageReport,
   NginxReport,
@@ -42,10 +43,16 @@ function reportNginx(results: readonly TargetResult[]): NginxReport | null {
   return {
     configOk: configuration === "unknown" ? null : configuration === "ok",
     masterPid: state.kind === "running" ? state.generation.master.pid : null,
-    configPending: discovery.pendingFiles.map(({ path }) => path),
+    configPending: pendingNow(results[0]),
     draining: drainingNow(results),
     errors: results.flatMap((result) => result.discovery.errors),
   };
+}
+
+/** A reload has loaded them. */
+function pendingNow(result: TargetResult | undefined): readonly string[] {
+  if (result === undefined || result.reloads > 0) return [];
+  return result.discovery.pendingFiles.map(({ path }) => path);
 }
 
 function drainingNow(results: readonly TargetResult[]): number {
@@ -83,6 +90,7 @@ function reportLineage(
     name: candidate?.lineage?.name ?? null,
     path,
     outcome,
+    last: lastOf(decisive),
     reason: decisive?.reason ?? null,
     remedy: decisive?.remedy ?? null,
     leaf:
@@ -100,6 +108,12 @@ function reportLineage(
     findings,
     probes: concluded.flatMap(reportProbes),
   };
+}
+
+function lastOf(decisive: Concluded | undefined): LastOutcome | null {
+  const last = decisive?.assessment.record?.last;
+  if (last == null) return null;
+  return { at: last.at, outcome: last.outcome, detail: last.detail };
 }
 
 function distinctFindings(findings: readonly Finding[]): readonly Finding[] {
@@ -179,6 +193,7 @@ export function briefReport(
     name,
     path,
     outcome,
+    last: null,
     reason,
     remedy: null,
     leaf: null,

@@ -57,6 +57,8 @@ async function examineNamed(
   return new Map(examined.map((one) => [sourceId(one.files), one]));
 }
 
+const namedAtOnce = 5;
+
 /** A lineage that nobody known uses may be another Nginx's: named, so that it is never silent. */
 function unusedHints(
   world: World,
@@ -72,9 +74,13 @@ function unusedHints(
     );
   if (unused.length === 0) return [];
   const others = world.otherMasters();
-  const names = [...new Set(unused)].slice(0, 5).join(", ");
-  return others.map(
-    (other) =>
-      `${names}: not used by any known Nginx, but ${other} is running and is not looked after`,
-  );
+  if (others.length === 0) return [];
+  const names = [...new Set(unused)];
+  const rest = names.length - namedAtOnce;
+  const subject =
+    names.slice(0, namedAtOnce).join(", ") +
+    (rest > 0 ? ` and ${rest} more` : "");
+  return [
+    `${subject}: used by no Nginx that livecert looks after. If ${others.join(" or ")} uses it, livecert must be told with --nginx-conf (and a --state-dir of its own)`,
+  ];
 }

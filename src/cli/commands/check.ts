@@ -211,6 +211,7 @@ function report(
     name,
     path,
     outcome: valid ? null : "rejected",
+    last: null,
     reason: null,
     remedy: null,
     leaf: leaf === null ? null : reportLeaf(leaf, bundle?.bundle256 ?? null),

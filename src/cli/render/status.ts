@@ -98,8 +98,7 @@ function answer(lineages: readonly LineageReport[]): string {
   const live = used.filter(({ outcome }) => outcome === "live").length;
   const unused = lineages.length - used.length;
   const rest = unused === 0 ? "" : `, ${unused} not used by Nginx`;
-  if (used.length === 0)
-    return `Nginx uses no certificate that livecert knows${rest}`;
+  if (used.length === 0) return "Nginx uses no certificate that livecert knows";
   return live === used.length
     ? `every certificate ${unused === 0 ? "" : "in use "}is live${rest}`
     : `${live} of ${used.length} certificates are live${rest}`;

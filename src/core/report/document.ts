@@ -53,11 +53,20 @@ export interface ProbeReport {
   readonly error: string | null;
 }
 
+export interface LastOutcome {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly outcome: Outcome;
+  readonly detail: string | null;
+}
+
 export interface LineageReport {
   /** null for a source that is no lineage; `path` is then its certificate file. */
   readonly name: string | null;
   readonly path: string;
   readonly outcome: Outcome | null;
+  /** What the run before this one recorded; null where there was none. */
+  readonly last: LastOutcome | null;
   /** One sentence for people: why this outcome. */
   readonly reason: string | null;
   /** The one command or change that mends it. */

@@ -9,6 +9,13 @@ export interface Explanation {
   readonly remedy: string | null;
 }
 
+/** A certificate source with a fatal fault that makes Nginx's own test fail. */
+export interface Culprit {
+  readonly label: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
 export interface Circumstances {
   /** As a command line argument: the lineage's name, or nothing for a source that is none. */
   readonly argument: string | null;
@@ -17,6 +24,8 @@ export interface Circumstances {
   readonly obstacles: readonly Obstacle[];
   /** Nginx's words, or why it could not be asked. */
   readonly nginxErrors: readonly string[];
+  /** What makes Nginx's test fail, where that is a certificate source. */
+  readonly culprits: readonly Culprit[];
   /** `FILE:LINE` of the directive that names the source. */
   readonly directive: string | null;
   /** The certificate file of the source. */
@@ -61,10 +70,7 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
           "systemctl start nginx; it then loads the files as they are, and livecert retry verifies it",
       };
     case "configuration-refused":
-      return {
-        reason: `Nginx's own test refuses the configuration: ${said(about)}`,
-        remedy: `mend it until nginx -t passes, then ${deploy}`,
-      };
+      return refusedBecauseOf(about, deploy);
     case "configuration-unknown":
       return {
         reason: `Nginx could not be asked for its configuration: ${said(about)}`,
@@ -127,11 +133,7 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
         remedy: `${deploy} (loads both), or wait until those files have been quiet`,
       };
     case "dry-run":
-      return {
-        reason:
-          "Nginx serves an old certificate; it has not loaded the one on disk",
-        remedy: deploy,
-      };
+      return { reason: notLoaded(about), remedy: deploy };
     case "reload":
       return { reason: "Nginx is reloaded", remedy: null };
   }
@@ -190,6 +192,25 @@ function worst(
     reason: finding?.message ?? severity,
     remedy: finding === undefined ? fallback : `${finding.hint}; ${fallback}`,
   };
+}
+
+function refusedBecauseOf(about: Circumstances, deploy: string): Explanation {
+  const [culprit] = about.culprits;
+  if (culprit === undefined)
+    return {
+      reason: `Nginx's own test refuses the configuration: ${said(about)}`,
+      remedy: `mend it until nginx -t passes, then ${deploy}`,
+    };
+  return {
+    reason: `Nginx's own test fails because of ${culprit.label}: ${culprit.message}`,
+    remedy: `mend ${culprit.label} (${culprit.hint}), then ${deploy}`,
+  };
+}
+
+function notLoaded({ stalePoints }: Circumstances): string {
+  return stalePoints.length === 0
+    ? "no handshake could show what is served, and Nginx has not been reloaded since the files were written"
+    : "Nginx serves an old certificate; it has not loaded the one on disk";
 }
 
 function heldBack(about: Circumstances, deploy: string): Explanation {

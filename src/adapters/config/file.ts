@@ -91,7 +91,7 @@ export function parseConfiguration(
     (error) => `${path}:${lineAt(error.pos[0])}: ${firstLine(error.message)}`,
   );
   const root = document.contents;
-  if (problems.length > 0 || root === null)
+  if (problems.length > 0 || isEmpty(root))
     return { path, given: [], problems };
   if (!isMap(root))
     return {
@@ -108,6 +108,10 @@ export function parseConfiguration(
   return { path, given, problems };
 }
 
+function isEmpty(node: Node | null): node is null {
+  return node === null || (isScalar(node) && node.value === null);
+}
+
 interface FlatValue {
   readonly key: string;
   readonly value: unknown;
@@ -121,7 +125,7 @@ function flatten(map: YAMLMap, prefix: string): readonly FlatValue[] {
     const name = prefix + (isScalar(key) ? String(key.value) : "?");
     if (isMap(value)) return flatten(value, `${name}.`);
     // A key without a value is an option that somebody emptied: it is not given.
-    return value === null || (isScalar(value) && value.value === null)
+    return isEmpty(value)
       ? []
       : [{ key: name, value: plainValue(value), offset: key.range?.[0] ?? 0 }];
   });

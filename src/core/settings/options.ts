@@ -75,6 +75,47 @@ export const options = {
     default: "unix:RUN_DIR/http.sock",
     text: "where the service answers HTTP: unix:PATH, ADDRESS:PORT or off; RUN_DIR stands for run-dir",
   },
+  "watch.quiet": {
+    type: "duration",
+    default: 1_000,
+    text: "how long nothing must change before the watcher looks at what has changed",
+  },
+  "watch.quiet-unseen": {
+    type: "duration",
+    default: 5_000,
+    text: "the same where it cannot be seen whether a Certbot is at work",
+  },
+  "watch.reconcile": {
+    type: "duration",
+    default: 3_600_000,
+    text: "how often the watcher compares everything with what is served, whatever it was told",
+  },
+  "watch.sweep": {
+    type: "duration",
+    default: 86_400_000,
+    text: "how often it does so with a handshake for every certificate",
+  },
+  "watch.retry-first": {
+    type: "duration",
+    default: 60_000,
+    text: "how soon a failure is tried again for the first time; the pause doubles each time",
+  },
+  "watch.retry-longest": {
+    type: "duration",
+    default: 21_600_000,
+    text: "the longest pause between two attempts",
+  },
+  "watch.poll": {
+    type: "duration",
+    default: 0,
+    leastMs: 0,
+    text: "look for changes this often instead of waiting for the kernel's events, for file systems that have none; 0s: do not",
+  },
+  "watch.run": {
+    type: "duration",
+    default: 600_000,
+    text: "limit for one run of the watcher",
+  },
   "limits.nginx-command": {
     type: "duration",
     default: 20_000,
@@ -199,7 +240,7 @@ export function variableOf(key: OptionKey): string {
 
 /** Options of rare need: `--help` leaves them to the documentation. */
 export function isRarelyNeeded(key: OptionKey): boolean {
-  return key.startsWith("limits.");
+  return key.startsWith("limits.") || key.startsWith("watch.");
 }
 
 /** One checked value per row. */
@@ -240,6 +281,16 @@ export function settingsFrom(values: OptionValues): Settings {
     roots: values.roots,
     holdbackMs: values.holdback,
     http: values.http.replace("RUN_DIR", () => runDir),
+    watch: {
+      quietMs: values["watch.quiet"],
+      quietUnseenMs: values["watch.quiet-unseen"],
+      reconcileMs: values["watch.reconcile"],
+      sweepMs: values["watch.sweep"],
+      retryFirstMs: values["watch.retry-first"],
+      retryLongestMs: values["watch.retry-longest"],
+      pollMs: values["watch.poll"] === 0 ? null : values["watch.poll"],
+      runMs: values["watch.run"],
+    },
     limits: {
       nginxCommandMs: values["limits.nginx-command"],
       reloadCommandMs: values["limits.reload-command"],

@@ -20,10 +20,24 @@ export interface Settings {
   /** How long a sound certificate waits for another source's regression to be mended. */
   readonly holdbackMs: number;
   readonly http: string;
+  readonly watch: WatchSettings;
   readonly limits: Limits;
 }
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
+
+/** When the service does what. */
+export interface WatchSettings {
+  readonly quietMs: number;
+  readonly quietUnseenMs: number;
+  readonly reconcileMs: number;
+  readonly sweepMs: number;
+  readonly retryFirstMs: number;
+  readonly retryLongestMs: number;
+  /** null: the kernel's events are waited for. */
+  readonly pollMs: number | null;
+  readonly runMs: number;
+}
 
 /** Every wait has an end (promise P9). */
 export interface Limits {

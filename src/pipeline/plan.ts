@@ -1,5 +1,4 @@
 /** Everything up to the decision, for one Nginx. Looks at the world and changes nothing. */
-import pMap from "p-map";
 import { covers } from "../adapters/tls/covers.ts";
 import type {
   Decision,
@@ -7,12 +6,8 @@ import type {
   Obstacle,
   Situation,
 } from "../core/decision/decide.ts";
-import {
-  continuedGenerations,
-  filesKey,
-  isSameGeneration,
-} from "../core/decision/generations.ts";
 import { obstacleFor } from "../core/decision/obstacles.ts";
+import type { Culprit } from "../core/report/explain.ts";
 import { assess, type Assessment, type Candidate } from "./assess.ts";
 import {
   candidatesOf,
@@ -21,8 +16,9 @@ import {
   markOutdatedCopies,
   unusedLineages,
 } from "./candidates.ts";
+import { findCulprits } from "./culprits.ts";
 import { discover, type Discovery } from "./discover.ts";
-import { identifyFiles, sourceId } from "./examine.ts";
+import { notKnownToBeServed } from "./known.ts";
 import type { ObservedPoint } from "./observe.ts";
 import { situate } from "./situation.ts";
 import type { TargetRun } from "./target-run.ts";
@@ -38,6 +34,8 @@ export interface Case {
 export interface Plan {
   readonly discovery: Discovery;
   readonly cases: readonly Case[];
+  /** Where Nginx's test fails: the sources that make it fail, as far as that can be told. */
+  readonly culprits: readonly Culprit[];
   readonly warnings: readonly string[];
 }
 
@@ -57,8 +55,10 @@ export async function planRun(run: TargetRun): Promise<Plan> {
       ? []
       : candidatesOf(world, target, discovery.model, lineages);
   const candidates = await markOutdatedCopies(known, lineages);
-  const { about, others } = inScope(candidates, request.scope);
-  const subjects = [...about, ...unusedLineages(candidates, lineages)];
+  const { about, others } = await splitByScope(run, discovery, candidates);
+  const named =
+    request.scope.kind === "unsettled" ? request.scope.lineages : lineages;
+  const subjects = [...about, ...unusedLineages(candidates, named)];
   const assessments = await assess(
     world,
     discovery,
@@ -68,8 +68,25 @@ export async function planRun(run: TargetRun): Promise<Plan> {
   const cases = await Promise.all(
     assessments.map((one) => situate(run, discovery, one, [])),
   );
-  if (!cases.some(wantsReload)) return { discovery, cases, warnings: [] };
+  const culprits = await findCulprits(run, discovery, candidates);
+  if (!cases.some(wantsReload))
+    return { discovery, cases, culprits, warnings: [] };
   return withOthers(run, discovery, cases, others);
+}
+
+/** What the record does not speak for is looked at as if somebody had named it, where the scope says so. */
+async function splitByScope(
+  { world, request: { scope } }: TargetRun,
+  discovery: Discovery,
+  candidates: readonly Candidate[],
+): Promise<ReturnType<typeof inScope>> {
+  const { about, others } = inScope(candidates, scope);
+  if (scope.kind !== "unsettled") return { about, others };
+  const unsettled = new Set(await notKnownToBeServed(world, discovery, others));
+  return {
+    about: [...about, ...unsettled],
+    others: others.filter((candidate) => !unsettled.has(candidate)),
+  };
 }
 
 function assessOptions({
@@ -110,7 +127,12 @@ async function withOthers(
       situate(run, discovery, assessment, obstaclesFor(world, assessment, bad)),
     ),
   );
-  return { discovery, cases: decided, warnings: outlivedObstacles(decided) };
+  return {
+    discovery,
+    cases: decided,
+    culprits: [],
+    warnings: outlivedObstacles(decided),
+  };
 }
 
 function wantsReload({ decision }: Case): boolean {
@@ -181,35 +203,4 @@ function outlivedObstacles(cases: readonly Case[]): readonly string[] {
       ),
     ),
   ];
-}
-
-/** The record suffices for sources that nobody named and whose files and workers are those of the last look. */
-async function notKnownToBeServed(
-  world: World,
-  discovery: Discovery,
-  others: readonly Candidate[],
-): Promise<readonly Candidate[]> {
-  const unknown = await pMap(others, async (candidate) => {
-    return (await isKnownToBeServed(world, discovery, candidate))
-      ? []
-      : [candidate];
-  });
-  return unknown.flat();
-}
-
-async function isKnownToBeServed(
-  world: World,
-  discovery: Discovery,
-  candidate: Candidate,
-): Promise<boolean> {
-  const { target, state, known } = discovery;
-  if (state.kind !== "running") return false;
-  const record = await world.store.sources.get(sourceId(candidate.files));
-  const seen = record?.seen.find((one) => one.target === target.name);
-  if (seen === undefined) return false;
-  const line = continuedGenerations(known.target, state.generation);
-  if (!line.some((generation) => isSameGeneration(generation, seen.generation)))
-    return false;
-  const files = await identifyFiles(candidate.files);
-  return filesKey(files) === filesKey(seen.files);
 }

@@ -271,7 +271,7 @@ async function journalRun(
     const outcome = worstOf(concluded.map((one) => one.outcome));
     const decisive = concluded.find((one) => one.outcome === outcome);
     if (decisive === undefined || outcome === null) return [];
-    if (request.scope.kind === "all" && isQuiet(outcome)) return [];
+    if (request.scope.kind !== "named" && isQuiet(outcome)) return [];
     return [journalEntry(world, request, decisive, reloads)];
   });
   return entries.length === 0 ? written : world.store.journal.append(entries);

@@ -41,8 +41,9 @@ export interface RunRequest {
 export type Scope =
   /** Every lineage, and every certificate source that is none. */
   | { readonly kind: "all" }
+  /** `unsettled`: beside the named ones every source that is not known to be served as it is on disk. */
   | {
-      readonly kind: "named";
+      readonly kind: "named" | "unsettled";
       readonly lineages: readonly Lineage[];
       /** Certificate files of sources that are no lineage. */
       readonly certificates: readonly string[];

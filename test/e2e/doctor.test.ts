@@ -390,6 +390,22 @@ const misfortunes: readonly Misfortune[] = [
     },
   },
   {
+    title: "a listener that refuses every handshake, for a key of another type",
+    check: "nginx/listeners",
+    verdict: "problem",
+    says: /refuses TLS with example\.test/,
+    remedy: /^livecert deploy$/,
+    make: async (bed) => {
+      const leaf = await pki.intermediate.leaf({
+        names: [name],
+        keyType: "rsa-2048",
+      });
+      const key = join(bed.directory, "rsa.pem");
+      await writeFile(key, leaf.key, { mode: 0o600 });
+      await bed.reconfigure(bed.server(undefined, key));
+    },
+  },
+  {
     title: "a reload by systemctl where no systemd runs",
     check: "nginx/reload",
     verdict: "problem",

@@ -34,12 +34,6 @@ async function createBed(
   return bed;
 }
 
-async function queued(bed: RenewalBed): Promise<number> {
-  const directory = join(bed.livecert.stateDirectory, "v1", "queue");
-  const files = await readdir(directory).catch(() => []);
-  return files.filter((file) => file.endsWith(".json")).length;
-}
-
 /** A renewal of all, held by another hook when the second lineage is renewed and queued. */
 interface HeldRenewal extends AsyncDisposable {
   readonly certbot: RunningProgram;
@@ -101,7 +95,7 @@ describe("renewal-hooks/{deploy,post}/livecert", () => {
     const deployed = entries.filter(({ outcome }) => outcome === "deployed");
     expect(deployed.map(({ lineage }) => lineage).sort()).toEqual(names);
     expect(new Set(deployed.map(({ run }) => run)).size).toBe(1);
-    expect(await queued(bed)).toBe(0);
+    expect(await bed.queued()).toBe(0);
   });
 
   it("waits for a Certbot that hangs in another hook, and deploys by hand what a person names", async () => {
@@ -110,7 +104,7 @@ describe("renewal-hooks/{deploy,post}/livecert", () => {
 
     const retry = await bed.livecert.document(["retry"]);
     expect(retry).toMatchObject({ outcome: null, exitCode: 0, reloads: 0 });
-    expect(await queued(bed)).toBe(2);
+    expect(await bed.queued()).toBe(2);
     expect(await bed.reloads()).toBe(0);
 
     const deploy = await bed.livecert.document(["deploy", first]);
@@ -121,7 +115,7 @@ describe("renewal-hooks/{deploy,post}/livecert", () => {
     const later = await bed.livecert.document(["retry"]);
     expect(outcomes(later)).toEqual([[second, "live"]]);
     expect(await bed.reloads()).toBe(1);
-    expect(await queued(bed)).toBe(0);
+    expect(await bed.queued()).toBe(0);
   });
 });
 
@@ -159,14 +153,14 @@ describe("what Certbot left behind when it was killed before its post hooks", ()
       await using held = await holdRenewal(bed);
       await held.kill();
     }
-    expect(await queued(bed)).toBe(2);
+    expect(await bed.queued()).toBe(2);
     expect(await bed.notLive()).toEqual([first, second]);
 
     await next(bed);
 
     expect(await bed.notLive()).toEqual([]);
     expect(await bed.reloads()).toBe(1);
-    expect(await queued(bed)).toBe(0);
+    expect(await bed.queued()).toBe(0);
   });
 
   it("is left alone by `certbot renew --dry-run --run-deploy-hooks`, and made live by livecert retry", async () => {
@@ -181,7 +175,7 @@ describe("what Certbot left behind when it was killed before its post hooks", ()
 
     expect(dryRun.stdout).toContain(`${third}: live`);
     expect(await bed.reloads()).toBe(0);
-    expect(await queued(bed)).toBe(2);
+    expect(await bed.queued()).toBe(2);
 
     const retry = await bed.livecert.document(["retry"]);
     expect(retry).toMatchObject({ outcome: "deployed", reloads: 1 });

@@ -108,13 +108,17 @@ export class PebbleBed implements AsyncDisposable {
     };
   }
 
-  /** Issues a lineage that is named like the first name. */
+  /** Issues a lineage that is named like the first name, by `certonly`. */
   async issue(
     names: readonly string[],
     args: readonly string[] = [],
+    options: RunOptions = {},
   ): Promise<void> {
     const domains = names.flatMap((name) => ["-d", name]);
-    const result = await this.certbot([...this.#issuance, ...domains, ...args]);
+    const result = await this.certbot(
+      [...this.#issuance, ...domains, ...args],
+      options,
+    );
     if (result.exitCode !== 0)
       throw new Error(
         `certbot issued nothing: ${result.stdout}${result.stderr}`,

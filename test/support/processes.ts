@@ -1,5 +1,5 @@
 /** The process table as `/proc` shows it, read without livecert's own reader. */
-import { readFile, readdir } from "node:fs/promises";
+import { readFile, readdir, readlink } from "node:fs/promises";
 
 export interface ProcessEntry {
   readonly pid: number;
@@ -47,4 +47,19 @@ export async function childrenOf(
 export async function hasEnded(pid: number): Promise<boolean> {
   const entry = await processEntry(pid);
   return entry === null || entry.state === "Z";
+}
+
+/** Processes that have the file open, whoever started them. */
+export async function holdersOf(file: string): Promise<readonly number[]> {
+  const pids = (await allProcesses()).map(({ pid }) => pid);
+  const held = await Promise.all(pids.map(openFiles));
+  return pids.filter((_, index) => held[index]?.includes(file));
+}
+
+async function openFiles(pid: number): Promise<readonly string[]> {
+  const directory = `/proc/${pid}/fd`;
+  const names = await readdir(directory).catch(() => []);
+  return Promise.all(
+    names.map((name) => readlink(`${directory}/${name}`).catch(() => "")),
+  );
 }

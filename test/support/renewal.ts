@@ -1,4 +1,4 @@
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { servedFingerprint } from "./client.ts";
 import { Cleanup } from "./cleanup.ts";
@@ -112,7 +112,7 @@ export class RenewalBed implements AsyncDisposable {
     );
   }
 
-  /** `certbot renew --force-renewal ARGS…`, in an environment by which the installed hooks find the beds. */
+  /** `certbot renew --force-renewal ARGS…` of all lineages of the Pebble, in an environment by which the installed hooks find the beds. */
   async renew(
     args: readonly string[] = [],
     options: RunOptions = {},
@@ -153,6 +153,13 @@ export class RenewalBed implements AsyncDisposable {
   async onDisk(name: string): Promise<string> {
     const file = this.pebble.certbotDirectory.live(name, "cert");
     return fingerprintOf(await readFile(file, "utf8"));
+  }
+
+  /** How many renewals wait in livecert's queue. */
+  async queued(): Promise<number> {
+    const directory = join(this.livecert.stateDirectory, "v1", "queue");
+    const files = await readdir(directory).catch(() => []);
+    return files.filter((file) => file.endsWith(".json")).length;
   }
 
   /** Lineages of which a client is handed another certificate than the one on disk. */

@@ -27,6 +27,7 @@ import {
 import {
   observe,
   planProbes,
+  presentBundle,
   servedOf,
   type ObservedPoint,
   type ProbePlan,
@@ -171,7 +172,7 @@ async function judge(
 ): Promise<Assessment> {
   const { candidate, record, plan } = prepared;
   const examined = await knowingServedIssuers(world, prepared, points, options);
-  const served = servedOf(points, evidenceOf(discovery, examined));
+  const served = servedOf(points, evidenceOf(discovery, examined, points));
   const present = await presentOf(world, examined, record, points);
   const findings = [
     ...copyFindings(candidate),
@@ -218,11 +219,21 @@ async function knowingServedIssuers(
   });
 }
 
-/** Where no handshake can tell: workers that started after the files were written have loaded them. */
+/**
+ * Where no handshake can be expected to show the certificate: what was seen in spite of that, or else that workers which
+ * started after the files were written have loaded them.
+ */
 function evidenceOf(
   { state }: Discovery,
   examined: Examined,
+  points: readonly ObservedPoint[],
 ): "loaded" | "not-loaded" {
+  const seen = points.flatMap((point) => presentBundle(point) ?? []);
+  const expected = examined.examination.bundle?.bundle256;
+  if (seen.length > 0)
+    return seen.every(({ bundle256 }) => bundle256 === expected)
+      ? "loaded"
+      : "not-loaded";
   const startedMs =
     state.kind === "running" ? state.youngestWorkerStartMs : null;
   if (startedMs === null || examined.changedAt === null) return "not-loaded";

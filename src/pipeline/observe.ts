@@ -28,6 +28,8 @@ export type Sight =
   | {
       readonly verdict: "unverified";
       readonly bundle: Bundle | null;
+      /** The bundle is this very Nginx's: what clients are handed at present. */
+      readonly isPresent: boolean;
       readonly reason: string;
     };
 
@@ -117,32 +119,60 @@ export async function observe(
   plans: readonly ProbePlan[],
   options: { readonly times: number },
 ): Promise<readonly (readonly ObservedPoint[])[]> {
-  const jobs = plans.flatMap((plan) =>
-    plan.points.map((point) => ({ plan, point })),
-  );
+  const jobs = plans.flatMap((plan) => [
+    ...plan.points.map((point) => ({
+      plan,
+      look: () => observePoint(world, plan, point, options.times),
+    })),
+    ...plan.unprobeable.map((point) => ({
+      plan,
+      look: () => observeUnprobeable(world, plan, point),
+    })),
+  ]);
   const seen = await pMap(
     jobs,
-    async ({ plan, point }) => ({
-      plan,
-      observed: await observePoint(world, plan, point, options.times),
-    }),
+    async ({ plan, look }) => ({ plan, observed: await look() }),
     { concurrency: world.settings.limits.probesAtOnce, signal: world.signal },
   );
-  return plans.map((plan) => [
-    ...seen.filter((one) => one.plan === plan).map(({ observed }) => observed),
-    ...plan.unprobeable.map((point) => unprobed(plan, point)),
-  ]);
+  return plans.map((plan) =>
+    seen.filter((one) => one.plan === plan).map(({ observed }) => observed),
+  );
 }
 
-function unprobed(plan: ProbePlan, point: UnprobeablePoint): ObservedPoint {
+/** What is handed out at such a place proves nothing about the certificate on disk, but tells what it would replace. */
+async function observeUnprobeable(
+  world: World,
+  plan: ProbePlan,
+  { listener, servername, serverId, reason, look: point }: UnprobeablePoint,
+): Promise<ObservedPoint> {
+  const seen = point === null ? null : await look(world, plan, point);
+  const isPresent = seen?.verdict === "live" || seen?.verdict === "stale";
   return {
     target: plan.target.name,
-    address: point.listener,
-    servername: point.servername,
-    serverId: point.serverId,
+    address: listener,
+    servername,
+    serverId,
     point: null,
-    sight: { verdict: "unverified", bundle: null, reason: point.reason },
+    sight: {
+      verdict: "unverified",
+      bundle: isPresent ? seen.bundle : null,
+      isPresent,
+      reason,
+    },
   };
+}
+
+/** What this very Nginx hands to clients at the point; null where that was not seen. */
+export function presentBundle({ sight }: ObservedPoint): Bundle | null {
+  switch (sight.verdict) {
+    case "live":
+    case "stale":
+      return sight.bundle;
+    case "unverified":
+      return sight.isPresent ? sight.bundle : null;
+    case "broken":
+      return null;
+  }
 }
 
 /** After a reload workers of both generations may accept for a moment, so the worst of several looks counts. */
@@ -202,13 +232,14 @@ function judge(
     const reason = plan.notLoaded.has(point.id)
       ? notLoadedYet
       : observation.message;
-    return { verdict: "unverified", bundle: null, reason };
+    return { verdict: "unverified", bundle: null, isPresent: false, reason };
   }
   const bundle = observation.kind === "served" ? observation.bundle : null;
   if (bundle?.bundle256 === plan.expected.bundle256)
     return { verdict: "live", bundle };
   const doubt = doubtAbout(plan, point, isOurs);
-  if (doubt !== null) return { verdict: "unverified", bundle, reason: doubt };
+  if (doubt !== null)
+    return { verdict: "unverified", bundle, isPresent: false, reason: doubt };
   if (observation.kind === "refused")
     return { verdict: "broken", reason: observation.message };
   return { verdict: "stale", bundle: observation.bundle };

@@ -7,7 +7,7 @@ import type { SourceRecord } from "../core/decision/record.ts";
 import { findingIdentity } from "../core/validation/finding.ts";
 import type { Present } from "../core/validation/no-regression.ts";
 import { knownIssuersOf, type Examined } from "./examine.ts";
-import type { ObservedPoint } from "./observe.ts";
+import { presentBundle, type ObservedPoint } from "./observe.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -20,16 +20,15 @@ export async function presentOf(
   record: SourceRecord | null,
   points: readonly ObservedPoint[],
 ): Promise<Present> {
-  const stale = distinct(
-    points.flatMap(({ sight }) =>
-      sight.verdict === "stale" ? [sight.bundle] : [],
-    ),
+  const { bundle, leaf, findings } = examined.examination;
+  const seen = distinct(points.flatMap((point) => presentBundle(point) ?? []));
+  const others = seen.filter(
+    ({ bundle256 }) => bundle256 !== bundle?.bundle256,
   );
-  if (stale.length > 0) return presentServed(world, stale, record);
+  if (others.length > 0) return presentServed(world, others, record);
   if (points.some(({ sight }) => sight.verdict === "broken"))
     return { kind: "broken" };
-  const { leaf, findings } = examined.examination;
-  if (points.some(({ sight }) => sight.verdict === "live") && leaf !== null) {
+  if (seen.length > 0 && leaf !== null) {
     return {
       kind: "known",
       source: "served",
@@ -44,11 +43,7 @@ export function presentLeaves(
   record: SourceRecord | null,
   points: readonly ObservedPoint[],
 ): readonly Certificate[] {
-  const seen = points.flatMap(({ sight }) =>
-    sight.verdict === "live" || sight.verdict === "stale"
-      ? [sight.bundle.leaf]
-      : [],
-  );
+  const seen = points.flatMap((point) => presentBundle(point)?.leaf ?? []);
   if (seen.length > 0 || record?.deployed == null) return seen;
   const deployed = certificateFromDer(
     Buffer.from(record.deployed.leaf, "base64"),

@@ -95,9 +95,21 @@ export function listPids(): readonly number[] {
 export function startedAtMs(
   identity: Pick<ProcessIdentity, "startTicks">,
 ): number {
+  return bootedAtMs() + (Number(identity.startTicks) / ticksPerSecond) * 1_000;
+}
+
+const clockDoubtMs = 2_000;
+
+/**
+ * By our clock and the uptime, which is exact; by the kernel's whole seconds where the two disagree: then our clock is not
+ * the one by which files are stamped (`faketime`).
+ */
+function bootedAtMs(): number {
   const uptimeSeconds = Number.parseFloat(readText("/proc/uptime") ?? "0");
-  const bootMs = Date.now() - uptimeSeconds * 1_000;
-  return bootMs + (Number(identity.startTicks) / ticksPerSecond) * 1_000;
+  const exactMs = Date.now() - uptimeSeconds * 1_000;
+  const btime = /^btime (\d+)$/m.exec(readText("/proc/stat") ?? "")?.[1];
+  const kernelMs = btime === undefined ? exactMs : Number(btime) * 1_000;
+  return Math.abs(exactMs - kernelMs) < clockDoubtMs ? exactMs : kernelMs;
 }
 
 /** This process as others would name it. */

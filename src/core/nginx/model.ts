@@ -138,4 +138,6 @@ export interface UnprobeablePoint {
   readonly listener: string;
   readonly servername: string | null;
   readonly reason: string;
+  /** Where a handshake shows what is handed out at present, although the certificate on disk cannot be expected there. */
+  readonly look: ProbePoint | null;
 }

@@ -57,7 +57,7 @@ export function probePoints(
   const names = places.filter(isServing).flatMap(namesServedAt);
   return {
     points: views.flatMap(({ place, view }) =>
-      view.kind === "visible" ? [pointOf(place, source, view)] : [],
+      view.kind === "visible" ? [pointOf(place, source, view.look)] : [],
     ),
     unprobeable: views.flatMap(({ place, view }) =>
       view.kind === "hidden" ? [unprobeable(place, source, view)] : [],
@@ -76,19 +76,27 @@ function isServing({ listener }: Place): boolean {
   return listener.ssl || listener.quic;
 }
 
+/** How a client on this machine meets a place. */
+interface Look {
+  readonly address: string;
+  readonly servername: string | null;
+  readonly keyAlgorithm: KeyAlgorithm | null;
+}
+
 /** What a client on this machine can see of a source at a place. */
 type View =
   | {
       readonly kind: "visible";
-      readonly address: string;
-      readonly servername: string | null;
-      readonly keyAlgorithm: KeyAlgorithm | null;
+      readonly look: Look;
     }
-  | { readonly kind: "hidden"; readonly reason: string }
+  | {
+      readonly kind: "hidden";
+      readonly reason: string;
+      readonly look: Look | null;
+    }
   /** The source is not handed out here, or the same block hands it out over TCP as well. */
   | { readonly kind: "nothing" };
 
-type Visible = Extract<View, { kind: "visible" }>;
 type Hidden = Extract<View, { kind: "hidden" }>;
 
 function viewOf(
@@ -103,28 +111,32 @@ function viewOf(
   if (source.dynamic) {
     const reason =
       "the path holds a variable: Nginx reads the file at each handshake";
-    return { kind: "hidden", reason };
+    return { kind: "hidden", reason, look: null };
   }
   const reached = reach(model, listener, context.localAddresses);
   if (reached.kind === "unreachable") {
-    return { kind: "hidden", reason: reached.reason };
+    return { kind: "hidden", reason: reached.reason, look: null };
   }
+  const { address } = reached;
+  const keyAlgorithm = server.pairs.length > 1 ? context.keyAlgorithm : null;
   const sni = chooseSni(place, context);
-  if (sni.kind === "none") {
-    return { kind: "hidden", reason: sni.reason };
+  if (sni.kind === "sni") {
+    const { servername } = sni;
+    return { kind: "visible", look: { address, servername, keyAlgorithm } };
   }
+  const [servername] = sni.leading;
   return {
-    kind: "visible",
-    address: reached.address,
-    servername: sni.servername,
-    keyAlgorithm: server.pairs.length > 1 ? context.keyAlgorithm : null,
+    kind: "hidden",
+    reason: sni.reason,
+    look:
+      servername === undefined ? null : { address, servername, keyAlgorithm },
   };
 }
 
 function pointOf(
   { server, listener }: Place,
   source: CertificateSource,
-  { address, servername, keyAlgorithm }: Visible,
+  { address, servername, keyAlgorithm }: Look,
 ): ProbePoint {
   return {
     id: [address, servername ?? "-", keyAlgorithm ?? "any"].join(" "),
@@ -139,16 +151,18 @@ function pointOf(
 }
 
 function unprobeable(
-  { server, listener }: Place,
+  place: Place,
   source: CertificateSource,
-  { reason }: Hidden,
+  { reason, look }: Hidden,
 ): UnprobeablePoint {
+  const { server, listener } = place;
   return {
     sourceId: source.id,
     serverId: server.id,
     listener: listener.address,
     servername: server.serverNames[0] ?? null,
     reason,
+    look: look === null ? null : pointOf(place, source, look),
   };
 }
 
@@ -162,16 +176,26 @@ function viewWithoutTls({ server, listener }: Place): View {
       : {
           kind: "hidden",
           reason: "QUIC is served here, which cannot be probed",
+          look: null,
         };
   }
   return server.startTls
-    ? { kind: "hidden", reason: "TLS begins only after STARTTLS here" }
+    ? {
+        kind: "hidden",
+        reason: "TLS begins only after STARTTLS here",
+        look: null,
+      }
     : { kind: "nothing" };
 }
 
 type Sni =
   | { readonly kind: "sni"; readonly servername: string | null }
-  | { readonly kind: "none"; readonly reason: string };
+  | {
+      readonly kind: "none";
+      readonly reason: string;
+      /** Names that lead here and that the certificate does not cover. */
+      readonly leading: readonly string[];
+    };
 
 function chooseSni(place: Place, context: ProbeContext): Sni {
   const leading = candidates(place, context).filter((name) =>
@@ -188,7 +212,7 @@ function chooseSni(place: Place, context: ProbeContext): Sni {
     leading.length > 0
       ? "the certificate covers no name that leads to this server block"
       : "no name leads to this server block at this address";
-  return { kind: "none", reason };
+  return { kind: "none", reason, leading };
 }
 
 function leadsHere(

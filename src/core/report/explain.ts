@@ -217,7 +217,7 @@ function heldBack(about: Circumstances, deploy: string): Explanation {
   const [first] = about.obstacles;
   if (first === undefined)
     return { reason: "another source holds it back", remedy: null };
-  const until = first.until.toISOString().replace(".000Z", "Z");
+  const until = first.until.toISOString().replace(/\.\d+Z$/, "Z");
   return {
     reason: `sound itself, but a reload would also bring ${first.label} live: ${first.message} (waits until ${until} at most)`,
     remedy:

@@ -41,7 +41,7 @@ function nameFinding(label: string, name: string, isLost: boolean): Finding {
         rule: "names/lost",
         severity: "regression",
         subject: name,
-        message: `${name} is served with the present certificate, but ${label} does not cover it`,
+        message: `the name ${name} is served at present, but the certificate of ${label} on disk does not cover it`,
         hint: `renew with this name again (certbot certonly --expand), or remove it from server_name`,
       }
     : {

@@ -1,0 +1,185 @@
+import { chmod, copyFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import packageJson from "../../package.json" with { type: "json" };
+import { livecertProgram } from "../support/livecert.ts";
+import { mustRun } from "../support/run.ts";
+import { Terminal } from "./transcript.ts";
+
+describe("the command line", () => {
+  it.each([[["--version"]], [["deploy", "--version"]]])(
+    "answers %j with the version",
+    async (words) => {
+      await using terminal = await Terminal.open();
+      expect(await terminal.transcript(words)).toBe(
+        `$ livecert ${words.join(" ")}\nlivecert ${packageJson.version}\n`,
+      );
+    },
+  );
+
+  it("explains every command", async () => {
+    await using terminal = await Terminal.open();
+    const { stdout, exitCode } = await terminal.run(["--help"]);
+    expect(exitCode).toBe(0);
+    for (const command of [
+      "hook",
+      "deploy",
+      "retry",
+      "check",
+      "uses",
+      "status",
+      "history",
+      "doctor",
+      "config",
+      "completion",
+    ])
+      expect(stdout).toContain(`livecert ${command}`);
+  });
+
+  it("names what a misspelt word may have meant, and goes no further", async () => {
+    await using terminal = await Terminal.open();
+    expect(await terminal.transcript(["delpoy"])).toBe(
+      `$ livecert delpoy
+livecert: error: there is no command delpoy
+livecert: hint: did you mean deploy?
+exit 2
+`,
+    );
+    expect(await terminal.transcript(["deploy", "--dryrun"])).toBe(
+      `$ livecert deploy --dryrun
+livecert: error: there is no option --dryrun
+livecert: hint: did you mean --dry-run?
+exit 2
+`,
+    );
+  });
+
+  it("tells a hook's mistakes in ASCII", async () => {
+    await using terminal = await Terminal.open();
+    const { stderr, exitCode } = await terminal.run(["hook", "--m\u00fcnchen"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toBe(
+      "livecert: error: there is no option --m\\u00fcnchen\nlivecert: hint: livecert --help\n",
+    );
+  });
+
+  it("refuses a hook that was called by hand", async () => {
+    await using terminal = await Terminal.open();
+    const { stderr, exitCode } = await terminal.run(["hook"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("livecert: hint: ");
+    expect(stderr).toContain("livecert deploy NAME");
+  });
+
+  it("runs from anywhere, with nothing beside it", async () => {
+    await using terminal = await Terminal.open();
+    const copy = join(terminal.directory, "livecert.mjs");
+    await copyFile(livecertProgram, copy);
+    const { stdout } = await mustRun(process.execPath, [copy, "history"]);
+    expect(stdout).toBe("");
+  });
+});
+
+describe("livecert config", () => {
+  it("shows each value and where it came from", async () => {
+    await using terminal = await Terminal.open();
+    await writeFile(
+      join(terminal.directory, "l.yaml"),
+      "nginx:\n  reload-by: systemctl\nholdback: 2d\nrun-dir: run-of-file\n",
+    );
+    const { stdout } = await terminal.run([
+      ...["config", "show", "--config", "l.yaml", "--log-level", "debug"],
+    ]);
+    const rows = new Map(
+      stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.split("\t"))
+        .map(([key, ...rest]) => [key, rest]),
+    );
+    const file = join(terminal.directory, "l.yaml");
+    expect(rows.get("nginx.reload-by")).toEqual(["systemctl", `${file}:2`]);
+    expect(rows.get("holdback")).toEqual(["2d", `${file}:3`]);
+    expect(rows.get("run-dir")).toEqual([
+      join(terminal.directory, "run"),
+      "LIVECERT_RUN_DIR",
+    ]);
+    expect(rows.get("log-level")).toEqual(["debug", "--log-level"]);
+    expect(rows.get("nginx.bin")).toEqual(["-", "default"]);
+    expect(rows.get("limits.handshake")).toEqual(["3s", "default"]);
+  });
+
+  it("shows the same as one JSON document", async () => {
+    await using terminal = await Terminal.open();
+    const { stdout } = await terminal.run(["config", "show", "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      schema: 1,
+      settings: {
+        json: { value: true, origin: "--json" },
+        holdback: { value: 86_400_000, origin: "default" },
+      },
+    });
+  });
+
+  it("names all faults of a file at once, with their lines", async () => {
+    await using terminal = await Terminal.open();
+    await writeFile(
+      join(terminal.directory, "l.yaml"),
+      "certbot-dri: /x\nnginx:\n  reload-by: magic\nlimits:\n  connect: 3\n",
+    );
+    expect(await terminal.transcript(["retry", "--config", "l.yaml"])).toBe(
+      `$ livecert retry --config l.yaml
+livecert: error: $DIR/l.yaml:1: there is no option certbot-dri, did you mean certbot-dir?
+livecert: error: $DIR/l.yaml:3: nginx.reload-by must be one of signal, nginx, systemctl
+livecert: error: $DIR/l.yaml:5: limits.connect must be a duration with its unit, such as 500ms, 3s, 15m, 24h or 2d, from 1ms to 24d
+livecert: hint: livecert config schema shows what a configuration may hold
+exit 2
+`,
+    );
+  });
+
+  it("is not read where others could have written it", async () => {
+    await using terminal = await Terminal.open();
+    const path = join(terminal.directory, "l.yaml");
+    await writeFile(path, "json: true\n");
+    await chmod(path, 0o666);
+    const { stdout, stderr, exitCode } = await terminal.run(["retry"], {
+      environment: { LIVECERT_CONFIG: path },
+    });
+    expect({ stdout, exitCode }).toEqual({ stdout: "", exitCode: 2 });
+    expect(stderr).toContain(path);
+    expect(stderr).toContain("livecert: hint: ");
+  });
+
+  it("checks what the values lead to", async () => {
+    await using terminal = await Terminal.open();
+    expect(
+      await terminal.transcript(["config", "check", "--roots", "none.pem"], {
+        environment: { LIVECERT_STATE_DRI: "/x" },
+      }),
+    ).toBe(
+      `$ livecert config check --roots none.pem
+warning: LIVECERT_STATE_DRI means nothing to livecert, did you mean LIVECERT_STATE_DIR?
+warning: $DIR/none.pem cannot be read, so its trust roots are missing
+configuration is valid
+`,
+    );
+    const program = join(terminal.directory, "nginx");
+    await writeFile(program, "", { mode: 0o755 });
+    await chmod(program, 0o777);
+    const { exitCode, stderr } = await terminal.run([
+      ...["config", "check", "--nginx-bin", program],
+    ]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(`--nginx-bin: nginx.bin: ${program}`);
+  });
+
+  it("prints a schema for editors", async () => {
+    await using terminal = await Terminal.open();
+    const { stdout } = await terminal.run(["config", "schema"]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+      properties: { nginx: { properties: { bin: { type: "string" } } } },
+    });
+  });
+});

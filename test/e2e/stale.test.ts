@@ -1,0 +1,364 @@
+/** Renewed files that Nginx has not loaded, for all the reasons there are: never silent, and told with what mends it. */
+import { copyFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { servedChain } from "../support/client.ts";
+import { HostBed, type Pair } from "../support/host.ts";
+import { NginxBed, serverBlock } from "../support/nginx.ts";
+import { run } from "../support/run.ts";
+
+interface Served extends AsyncDisposable {
+  readonly host: HostBed;
+  readonly address: string;
+  readonly pair: Pair;
+}
+
+/** Nginx serves `a.test` from the lineage of that name, or from what `choose` makes of it. */
+async function serve(
+  choose?: (host: HostBed, pair: Pair) => Promise<Pair>,
+): Promise<Served> {
+  const host = await HostBed.create();
+  const live = await host.renew("a.test");
+  const pair = (await choose?.(host, live)) ?? live;
+  const address = await host.nginx.address();
+  await host.nginx.configure({ http: block(address, pair) });
+  await host.nginx.start();
+  return {
+    host,
+    address,
+    pair,
+    [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
+  };
+}
+
+function block(address: string, pair: Pair, more?: string): string {
+  return serverBlock({
+    listen: [`${address} ssl`],
+    names: ["a.test"],
+    pairs: [pair],
+    ...(more === undefined ? {} : { more }),
+  });
+}
+
+describe("files renewed, and nobody told Nginx", () => {
+  it("is stale in plain words, mended by the command that status names, and live afterwards", async () => {
+    await using bed = await serve();
+    const { host, address } = bed;
+    await host.renew("a.test");
+
+    const before = await host.livecert.run(["status"]);
+    expect(before.exitCode).toBe(6);
+    expect(before.stdout).toContain(
+      "a.test: stale, Nginx serves an old certificate; it has not loaded the one on disk\n",
+    );
+    expect(before.stdout).toContain("  hint: livecert deploy a.test\n");
+    expect(before.stdout).toMatch(/\n0 of 1 certificates are live\n$/);
+    expect(await host.nginx.reconfigurations()).toBe(0);
+
+    const deployed = await host.livecert.run(["deploy", "a.test"]);
+    expect(deployed.stdout).toContain("a.test: deployed, reloaded;");
+    expect(deployed.exitCode).toBe(0);
+    expect(await host.isLive("a.test", address)).toBe(true);
+
+    const after = await host.livecert.run(["status"]);
+    expect(after.exitCode).toBe(0);
+    expect(after.stdout).toMatch(/\nevery certificate is live\n$/);
+    expect(await host.nginx.reconfigurations()).toBe(1);
+  });
+
+  it("shows the address, the name and both fingerprints in the document", async () => {
+    await using bed = await serve();
+    const { host, address } = bed;
+    const old = await host.onDisk("a.test");
+    await host.renew("a.test");
+    const { lineages } = await host.livecert.document(["status"]);
+    expect(lineages[0]?.probes).toEqual([
+      {
+        target: "host",
+        address,
+        servername: "a.test",
+        expected: await host.onDisk("a.test"),
+        before: old,
+        after: null,
+        verdict: "stale",
+        error: null,
+      },
+    ]);
+  });
+
+  it("tells a person at a terminal the same, in columns", async () => {
+    await using bed = await serve();
+    const { host } = bed;
+    await host.renew("a.test");
+    const command = host.livecert.hookCommand().replace(/ hook /, " status ");
+    const { exitCode, stdout } = await run(
+      "script",
+      ["-qec", command, "/dev/null"],
+      { environment: { ...host.livecert.environment(), NO_COLOR: "1" } },
+    );
+    expect(stdout).toMatch(
+      /^certificate +state +expiry +on disk +served +last run +names\r\n/,
+    );
+    expect(stdout).toContain("  hint: livecert deploy a.test\r\n");
+    expect(exitCode).toBe(6);
+  });
+
+  it("says what a dry run would do, and does not do it", async () => {
+    await using bed = await serve();
+    const { host } = bed;
+    await host.renew("a.test");
+    const document = await host.livecert.document(["deploy", "--dry-run"]);
+    expect(document).toMatchObject({ outcome: "stale", reloads: 0 });
+    expect(await host.nginx.reconfigurations()).toBe(0);
+  });
+
+  it("is live without a reload where somebody else has reloaded", async () => {
+    await using bed = await serve();
+    const { host } = bed;
+    await host.renew("a.test");
+    await host.nginx.reload();
+    const document = await host.livecert.document(["deploy", "a.test"]);
+    expect(document).toMatchObject({ outcome: "live", reloads: 0 });
+    expect(await host.nginx.reconfigurations()).toBe(1);
+  });
+});
+
+describe("a copy that no renewal changes", () => {
+  const copied = async (
+    host: HostBed,
+    { certificate, key }: Pair,
+  ): Promise<Pair> => {
+    const copies = {
+      certificate: join(host.directory, "site.crt"),
+      key: join(host.directory, "site.key"),
+    };
+    await copyFile(certificate, copies.certificate);
+    await copyFile(key, copies.key);
+    return copies;
+  };
+  const archived = (host: HostBed): Promise<Pair> =>
+    Promise.resolve({
+      certificate: host.certbot.archive("a.test", "fullchain", 1),
+      key: host.certbot.archive("a.test", "privkey", 1),
+    });
+
+  it.each([
+    { name: "files copied elsewhere", choose: copied },
+    { name: "files of archive/", choose: archived },
+  ])(
+    "is stale for $name, with the directive to change and no reload",
+    async ({ choose }) => {
+      await using bed = await serve(choose);
+      const { host, pair } = bed;
+      await host.renew("a.test");
+      for (const command of [["status"], ["deploy"], ["deploy", "a.test"]]) {
+        const document = await host.livecert.document(command);
+        const [lineage] = document.lineages;
+        expect(document, command.join(" ")).toMatchObject({
+          outcome: "stale",
+          exitCode: 6,
+          reloads: 0,
+        });
+        expect(lineage?.name).toBe("a.test");
+        expect(lineage?.remedy).toContain(host.pair("a.test").certificate);
+        expect(lineage?.findings).toMatchObject([
+          { rule: "source/outdated-copy", severity: "warning" },
+        ]);
+        expect(lineage?.findings[0]?.message).toMatch(
+          new RegExp(`nginx\\.conf:\\d+ names ${pair.certificate}`),
+        );
+      }
+      expect(await host.nginx.reconfigurations()).toBe(0);
+    },
+  );
+
+  it("is live while it equals the lineage's own files", async () => {
+    await using bed = await serve(copied);
+    const { exitCode } = await bed.host.livecert.document(["status"]);
+    expect(exitCode).toBe(0);
+  });
+});
+
+describe("a second Nginx with a configuration of its own", () => {
+  it("is named in a warning where it may be the one that uses a lineage", async () => {
+    await using bed = await serve();
+    const { host } = bed;
+    const other = await host.renew("b.test");
+    await using second = await NginxBed.create();
+    const address = await second.address();
+    await second.configure({
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names: ["b.test"],
+        pairs: [other],
+      }),
+    });
+    await second.start();
+    await host.renew("b.test");
+
+    for (const command of [["status"], ["deploy", "b.test"]]) {
+      const document = await host.livecert.document(command);
+      const lineage = document.lineages.find(({ name }) => name === "b.test");
+      expect(lineage?.outcome).toBe("unused");
+      expect(document.warnings.join("\n")).toContain(
+        "b.test: used by no Nginx that livecert looks after",
+      );
+      expect(document.warnings.join("\n")).toContain(second.configuration);
+    }
+    expect(await second.reconfigurations()).toBe(0);
+    const { stdout } = await host.livecert.run(["deploy", "b.test"]);
+    expect(stdout).toContain("\nwarning: b.test: used by no Nginx");
+  });
+});
+
+describe("a server block that was edited and not loaded", () => {
+  it("is not put live by a retry, and is reported", async () => {
+    await using bed = await serve();
+    const { host, address, pair } = bed;
+    await host.livecert.document(["deploy"]);
+    await host.certbot.write("a.test", {
+      ...(await host.files(["a.test"])),
+      fullchain: "",
+    });
+    await host.livecert.document(["deploy", "a.test"]);
+    await host.renew("a.test");
+    const added = await host.nginx.address();
+    await host.nginx.configure({
+      http: block(address, pair, "return 503;") + block(added, pair),
+    });
+
+    const { configuration } = host.nginx;
+    const retried = await host.livecert.document(["retry"]);
+    expect(retried).toMatchObject({ outcome: "stale", exitCode: 6 });
+    expect(retried.nginx?.configPending).toEqual([configuration]);
+    expect(retried.lineages[0]?.reason).toContain(configuration);
+    expect(retried.lineages[0]?.probes).toMatchObject([
+      { address, verdict: "stale" },
+      {
+        address: added,
+        verdict: "unverified",
+        error:
+          "not loaded yet: only the configuration on disk has this server block",
+      },
+    ]);
+    expect(await host.nginx.reconfigurations()).toBe(0);
+
+    const { stdout } = await host.livecert.run(["status"]);
+    expect(stdout).toContain(
+      `\nedited, and not loaded by Nginx yet: ${configuration}\n`,
+    );
+  });
+
+  it("is put live by a retry once the files have been quiet", async () => {
+    await using bed = await serve();
+    const { host, address, pair } = bed;
+    await host.certbot.write("a.test", {
+      ...(await host.files(["a.test"])),
+      fullchain: "",
+    });
+    await host.livecert.document(["deploy"]);
+    await host.renew("a.test");
+    await host.nginx.configure({ http: block(address, pair, "return 503;") });
+    const later = { through: ["faketime", "-f", "+16m"] };
+    const document = await host.livecert.document(["retry"], later);
+    expect(document).toMatchObject({ outcome: "deployed", reloads: 1 });
+    expect(document.warnings).toEqual([
+      `the reload also loaded what had been edited in ${host.nginx.configuration}`,
+    ]);
+  });
+
+  it("goes live when a person deploys, who is told so", async () => {
+    await using bed = await serve();
+    const { host, address, pair } = bed;
+    await host.renew("a.test");
+    await host.nginx.configure({ http: block(address, pair, "return 503;") });
+    const { stdout, exitCode } = await host.livecert.run(["deploy"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(
+      `\nwarning: the reload also loaded what had been edited in ${host.nginx.configuration}\n`,
+    );
+    const { nginx } = await host.livecert.document(["status"]);
+    expect(nginx?.configPending).toEqual([]);
+  });
+
+  it("does not make a live certificate stale", async () => {
+    await using bed = await serve();
+    const { host, address, pair } = bed;
+    await host.livecert.document(["deploy"]);
+    const added = await host.nginx.address();
+    await host.nginx.configure({
+      http: block(address, pair) + block(added, pair),
+    });
+    const document = await host.livecert.document(["status"]);
+    expect(document).toMatchObject({ outcome: "live", exitCode: 0 });
+    expect(document.lineages[0]?.probes).toMatchObject([
+      { verdict: "live" },
+      { verdict: "unverified" },
+    ]);
+    expect(await servedChain({ address: added, servername: null })).toEqual([]);
+  });
+});
+
+describe("a broken lineage elsewhere, so that nginx -T prints nothing", () => {
+  it("leaves the model of the last good dump, and names the lineage that is to blame", async () => {
+    await using bed = await serve();
+    const { host, address, pair } = bed;
+    const other = await host.renew("b.test");
+    await host.nginx.configure({
+      http:
+        block(address, pair) +
+        serverBlock({
+          listen: [`${address} ssl`],
+          names: ["b.test"],
+          pairs: [other],
+        }),
+    });
+    await host.nginx.reload();
+    await host.livecert.document(["deploy"]);
+    await host.certbot.tamper("b.test", { fullchain: "" });
+    await host.renew("a.test");
+
+    const document = await host.livecert.document(["deploy", "a.test"]);
+    const [lineage] = document.lineages;
+    expect(document).toMatchObject({ outcome: "config-invalid", exitCode: 4 });
+    expect(document.nginx).toMatchObject({ configOk: false });
+    expect(document.nginx?.errors.join()).toContain("cannot load certificate");
+    expect(lineage?.reason).toBe(
+      `Nginx's own test fails because of b.test: ${other.certificate} is empty`,
+    );
+    expect(lineage?.remedy).toMatch(
+      /^mend b\.test .*, then livecert deploy a\.test$/,
+    );
+    expect(lineage?.probes).toMatchObject([{ address, verdict: "stale" }]);
+
+    const { uses } = JSON.parse(
+      (await host.livecert.run(["uses", "--json"])).stdout,
+    ) as { uses: readonly { lineage: string }[] };
+    expect(uses.map((use) => use.lineage)).toEqual(["a.test", "b.test"]);
+  });
+
+  it("mends both as soon as the broken one is renewed", async () => {
+    await using bed = await serve();
+    const { host, address, pair } = bed;
+    const other = await host.renew("b.test");
+    await host.nginx.configure({
+      http:
+        block(address, pair) +
+        serverBlock({
+          listen: [`${address} ssl`],
+          names: ["b.test"],
+          pairs: [other],
+        }),
+    });
+    await host.nginx.reload();
+    await host.livecert.document(["deploy"]);
+    await host.certbot.tamper("b.test", { fullchain: "" });
+    await host.renew("a.test");
+    await host.livecert.document(["deploy"]);
+    await host.renew("b.test");
+    const document = await host.livecert.document(["retry"]);
+    expect(document).toMatchObject({ outcome: "deployed", reloads: 1 });
+    expect(await host.isLive("a.test", address)).toBe(true);
+    expect(await host.isLive("b.test", address)).toBe(true);
+  });
+});

@@ -11,6 +11,7 @@ need_packages \
   nginx:nginx \
   /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream \
   certbot:certbot \
+  /usr/lib/python3/dist-packages/certbot_nginx:python3-certbot-nginx \
   pebble:pebble \
   openssl:openssl \
   faketime:faketime \

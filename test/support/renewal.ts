@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { servedFingerprint } from "./client.ts";
 import { Cleanup } from "./cleanup.ts";
-import { writeHook } from "./hook.ts";
+import { writeHook, writeScript } from "./hook.ts";
 import { LivecertBed, livecertProgram } from "./livecert.ts";
 import { NginxBed, serverBlock } from "./nginx.ts";
 import { renewal, type PebbleBed } from "./pebble.ts";
@@ -102,6 +102,17 @@ export class RenewalBed implements AsyncDisposable {
       this.#cleanup.defer(() => rm(path, { force: true }));
       await writeHook(path, { mode, node, livecert: livecertProgram });
     }
+  }
+
+  /** Another script of sh(1) beside them; it goes when the bed does. */
+  async addHook(
+    moment: "deploy" | "post",
+    name: string,
+    ...lines: readonly string[]
+  ): Promise<void> {
+    const path = this.hookPath(moment, name);
+    this.#cleanup.defer(() => rm(path, { force: true }));
+    await writeScript(path, ...lines);
   }
 
   /** Of a script in `renewal-hooks/`. */

@@ -1,0 +1,20 @@
+/** One line of the table of speed and size: what is compared with what, and how much is allowed. */
+export interface Row {
+  /** By which it is asked for on the command line. */
+  readonly id: string;
+  readonly what: string;
+  readonly bound: number;
+  /** What the figure is in: `×` for a ratio, `ms`, nothing for a count. */
+  readonly unit: "×" | "ms" | "";
+  /** Throws where it cannot be measured; a figure beyond the bound is a result like any other. */
+  readonly measure: (progress: Progress) => Promise<Measurement>;
+}
+
+export interface Measurement {
+  readonly figure: number;
+  /** Sentences for those who want to know what is behind the figure. */
+  readonly details: readonly string[];
+}
+
+/** Tells whoever waits what is being done. */
+export type Progress = (text: string) => void;

@@ -1,0 +1,53 @@
+import { resolve } from "node:path";
+import { livecertProgram } from "../../test/support/livecert.ts";
+import { hookEnvironment, serve } from "../host.ts";
+import { inWords, interleave, sample, type Command } from "../measure.ts";
+import type { Measurement, Row } from "../row.ts";
+
+export const renewalRow: Row = {
+  id: "renewal",
+  what: "renewal to verified live, against a shell hook doing `openssl verify`, `nginx -t`, `nginx -s reload`, poll with `s_client`",
+  bound: 1.5,
+  unit: "×",
+  measure,
+};
+
+const shellHook = resolve(import.meta.dirname, "../programs/shell-hook.sh");
+
+async function measure(): Promise<Measurement> {
+  await using host = await serve(1);
+  const { bed, address } = host;
+  const [name = ""] = host.names;
+  const path = `${await bed.nginx.binDirectory()}:${process.env["PATH"] ?? ""}`;
+  const environment = {
+    ...process.env,
+    ...hookEnvironment(host, name),
+    PATH: path,
+    ADDRESS: address,
+    ROOT: bed.pki.rootFile,
+  };
+  const afterRenewal = (command: Command) => async () => {
+    await bed.renew(name);
+    const taken = await sample(command);
+    if (!(await bed.isLive(name, address)))
+      throw new Error(`${command.program} left the old certificate served`);
+    return taken;
+  };
+  const seen = await interleave(
+    {
+      livecert: afterRenewal({
+        program: process.execPath,
+        args: [livecertProgram, "hook"],
+        environment,
+      }),
+      shell: afterRenewal({ program: shellHook, args: [], environment }),
+    },
+    11,
+  );
+  return {
+    figure: seen.livecert.wallMs / seen.shell.wallMs,
+    details: [
+      `livecert hook ${inWords(seen.livecert)}; shell hook ${inWords(seen.shell)}, with 0.1 s between two looks`,
+    ],
+  };
+}

@@ -101,6 +101,7 @@ function concludeCase(
       carried.reloaded.reason === null ? [] : [carried.reloaded.reason],
     nginxRemedy: carried.reloaded.remedy,
     stalePoints: after.filter(isWrong).map(pointName),
+    brokenPoints: after.filter(isBroken).map(pointName),
     livePoints: after.filter(({ sight }) => sight.verdict === "live").length,
   });
   return { target, assessment, outcome, after, ...explanation };
@@ -108,6 +109,10 @@ function concludeCase(
 
 function isWrong({ sight }: ObservedPoint): boolean {
   return sight.verdict === "stale" || sight.verdict === "broken";
+}
+
+function isBroken({ sight }: ObservedPoint): boolean {
+  return sight.verdict === "broken";
 }
 
 function pointName({ address, servername }: ObservedPoint): string {
@@ -136,9 +141,11 @@ function circumstancesOf(
       candidate.lineage === null
         ? null
         : lineageFiles(candidate.lineage).certificate,
+    nginx: state.kind,
     masterPid: state.kind === "running" ? state.generation.master.pid : null,
     draining: situation.drainingGenerations,
     pendingFiles: discovery.pendingFiles.map(({ path }) => path),
     stalePoints: points.filter(isWrong).map(pointName),
+    brokenPoints: points.filter(isBroken).map(pointName),
   };
 }

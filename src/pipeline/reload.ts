@@ -115,7 +115,7 @@ function silent(generation: Generation, mark: ErrorLogMark): Reloaded {
   const log = mark.readable
     ? "its error log does not say why"
     : "its error log cannot be read";
-  const reason = `Nginx was signalled, but started no new workers, and ${log}`;
+  const reason = `the reload was triggered, but Nginx started no new workers, and ${log}`;
   const remedy = "look at Nginx's error log, then systemctl restart nginx";
   return {
     effect: { kind: "refused" },

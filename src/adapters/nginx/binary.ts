@@ -2,7 +2,15 @@
  * Which Nginx program is the host's, and what was compiled into it. As root, livecert runs only a program that nobody
  * but root could have put there: a user's own `nginx` early in PATH is passed over.
  */
-import { accessSync, constants, realpathSync, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  openSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
 import { basename, isAbsolute, join } from "node:path";
 import { LivecertError } from "../../errors.ts";
 import { describeEnd, runProgram } from "../process/run.ts";
@@ -36,6 +44,8 @@ export interface NginxBinary {
   readonly path: string;
   /** Changes with the file: the key under which its compiled-in defaults may be kept. */
   readonly identity: string;
+  /** A wrapper in the program's place: what then runs is another executable. */
+  readonly isScript: boolean;
 }
 
 export interface BinarySearch {
@@ -198,8 +208,21 @@ function readBinary(path: string): NginxBinary | null {
     return {
       path: resolved,
       identity: [resolved, dev, ino, size, mtimeNs, ctimeNs].join(":"),
+      isScript: beginsAsScript(resolved),
     };
   } catch {
     return null;
+  }
+}
+
+/** `#!`, see execve(2). */
+function beginsAsScript(path: string): boolean {
+  const file = openSync(path, "r");
+  try {
+    const start = Buffer.alloc(2);
+    readSync(file, start, 0, 2, 0);
+    return start.toString("latin1") === "#!";
+  } finally {
+    closeSync(file);
   }
 }

@@ -102,17 +102,23 @@ async function judge(
   const stranger = recogniseStranger(installation, record);
   if (stranger !== null)
     return { ...stranger, reason: `${named}, ${stranger.reason}` };
-  const reach = await reachReason(installation);
+  const reach = await reachReason(installation, record);
   if (reach !== null) return foreign(reach);
   return readMaster(installation, record);
 }
 
-/** The program was checked when it was found. */
-async function reachReason({
-  configuration,
-}: Installation): Promise<string | null> {
-  const ownership = await checkOwnership(configuration);
-  return ownership.kind === "untrusted" ? ownership.reason : null;
+/** The program was checked when it was found, but not what a script in its place has started. */
+async function reachReason(
+  { binary, configuration }: Installation,
+  { executable }: ProcessRecord,
+): Promise<string | null> {
+  const started =
+    binary.isScript && executable !== null ? [withoutDeleted(executable)] : [];
+  for (const path of [...started, configuration]) {
+    const ownership = await checkOwnership(path);
+    if (ownership.kind === "untrusted") return ownership.reason;
+  }
+  return null;
 }
 
 /** Accepts it if its own `-c` and `-p` name our configuration, or cannot be read. */

@@ -27,13 +27,20 @@ export function recogniseStranger(
       : foreign("which only root may look at");
   const elsewhere = elsewhereReason(installation, record);
   if (elsewhere !== null) return foreign(elsewhere);
-  if (withoutDeleted(executable) !== installation.binary.path)
+  if (!isProgramOf(installation, executable))
     return isNginxName(executable)
       ? foreign(`which runs ${executable}, not ${installation.binary.path}`)
       : notRunning(`which runs ${executable}`);
   if (uid !== 0 && uid !== process.geteuid?.())
     return foreign(`which runs as uid ${String(uid)}, not as root`);
   return isWorker(record) ? foreign("which is a worker, no master") : null;
+}
+
+/** What a script starts is known by its name alone; whether others could change it is looked at by the caller. */
+function isProgramOf({ binary }: Installation, executable: string): boolean {
+  return binary.isScript
+    ? isNginxName(executable)
+    : withoutDeleted(executable) === binary.path;
 }
 
 /**

@@ -32,10 +32,13 @@ export interface Circumstances {
   readonly certificate: string;
   readonly liveCertificate: string | null;
   readonly masterPid: number | null;
+  readonly nginx: "running" | "not-running" | "foreign" | "absent";
   readonly draining: number;
   readonly pendingFiles: readonly string[];
   /** Where another certificate was seen: `127.0.0.1:443 (example.org)`. */
   readonly stalePoints: readonly string[];
+  /** Those of them where Nginx refuses every handshake. */
+  readonly brokenPoints: readonly string[];
 }
 
 /** Why a run ended for this lineage without a reload. */
@@ -64,11 +67,7 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
         remedy: null,
       };
     case "not-running":
-      return {
-        reason: `Nginx is not running: ${said(about)}`,
-        remedy:
-          "systemctl start nginx; it then loads the files as they are, and livecert retry verifies it",
-      };
+      return notRunning(about);
     case "configuration-refused":
       return refusedBecauseOf(about, deploy);
     case "configuration-unknown":
@@ -113,7 +112,7 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
       return {
         reason:
           "two reloads did not make Nginx serve it, so a third would not either",
-        remedy: `look at what is served: livecert status; to reload all the same: ${deploy} --force`,
+        remedy: `see what stands in the way: livecert doctor; to reload all the same: ${deploy} --force`,
       };
     case "master-stopped":
       return {
@@ -194,6 +193,28 @@ function worst(
   };
 }
 
+function notRunning(about: Circumstances): Explanation {
+  switch (about.nginx) {
+    case "foreign":
+      return {
+        reason: `Nginx is neither asked nor signalled, since it cannot be trusted to be the one that is meant: ${said(about)}`,
+        remedy: "livecert doctor",
+      };
+    case "absent":
+      return {
+        reason: `there is no Nginx to look after: ${said(about)}`,
+        remedy: "set --nginx-bin where it is somewhere else; livecert doctor",
+      };
+    case "running":
+    case "not-running":
+      return {
+        reason: `Nginx is not running: ${said(about)}`,
+        remedy:
+          "systemctl start nginx; it then loads the files as they are, and livecert retry verifies it",
+      };
+  }
+}
+
 function refusedBecauseOf(about: Circumstances, deploy: string): Explanation {
   const [culprit] = about.culprits;
   if (culprit === undefined)
@@ -207,7 +228,9 @@ function refusedBecauseOf(about: Circumstances, deploy: string): Explanation {
   };
 }
 
-function notLoaded({ stalePoints }: Circumstances): string {
+function notLoaded({ stalePoints, brokenPoints }: Circumstances): string {
+  if (brokenPoints.length > 0)
+    return `every handshake fails at ${brokenPoints.join(", ")}; Nginx has not loaded the files on disk`;
   return stalePoints.length === 0
     ? "no handshake could show what is served, and Nginx has not been reloaded since the files were written"
     : "Nginx serves an old certificate; it has not loaded the one on disk";

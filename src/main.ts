@@ -11,14 +11,15 @@ else void start();
 async function start(): Promise<void> {
   ignoreGoneReaders();
   const { reportUncaught, runCommandLine } = await import("./cli/run.ts");
+  const signal = await abortedBySignals();
   const surroundings: Process = {
     words,
     environment: process.env,
     workingDirectory: process.cwd(),
     stdout: process.stdout,
     stderr: process.stderr,
-    readStdin,
-    signal: await abortedBySignals(),
+    readStdin: () => readStdin(signal),
+    signal,
     now: () => new Date(),
   };
   let uncaught: Promise<number> | null = null;
@@ -34,13 +35,18 @@ async function start(): Promise<void> {
   await end(await runCommandLine(surroundings));
 }
 
+/** What is under way gets this long to stop in an orderly way. */
+const stopLimitMs = 5_000;
+
 async function abortedBySignals(): Promise<AbortSignal> {
-  const { StoppedBySignal } = await import("./cli/failure.ts");
+  const { signalNumbers, StoppedBySignal } = await import("./cli/failure.ts");
   const ending = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     // The second one is Node's to handle: it ends the process at once.
     process.once(signal, () => {
       ending.abort(new StoppedBySignal(signal));
+      const leave = () => process.exit(128 + signalNumbers[signal]);
+      setTimeout(leave, stopLimitMs).unref();
     });
   return ending.signal;
 }
@@ -63,7 +69,10 @@ function ignoreGoneReaders(): void {
     });
 }
 
-async function readStdin(): Promise<Uint8Array> {
+async function readStdin(signal: AbortSignal): Promise<Uint8Array> {
+  signal.addEventListener("abort", () => {
+    process.stdin.destroy(signal.reason as Error);
+  });
   const chunks: Uint8Array[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array);
   return Buffer.concat(chunks);

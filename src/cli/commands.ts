@@ -107,6 +107,13 @@ export const commands: Readonly<Record<string, Command>> = {
     read: () => ({}),
     load: () => import("./commands/retry.ts"),
   }),
+  watch: declare<NoArguments>({
+    text: "the service: finds what no hook told, and puts it right",
+    words: null,
+    options: {},
+    read: () => ({}),
+    load: () => import("./commands/watch.ts"),
+  }),
   check: declare<CheckArguments>({
     text: "validate lineages, directories or bundles; needs no Nginx",
     words: {

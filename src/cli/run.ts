@@ -1,3 +1,4 @@
+import { isJournal } from "../adapters/log/journal.ts";
 import { createLog, type OpenLog } from "../adapters/log/log.ts";
 import type { LogLevel } from "../core/settings/settings.ts";
 import { commands } from "./commands.ts";
@@ -111,7 +112,7 @@ function openLog(process: Process, level: LogLevel): OpenLog {
     level,
     format: terminal
       ? { kind: "people", colours: wantsColours(terminal, environment) }
-      : { kind: "json" },
+      : { kind: "json", priorities: isJournal(environment, 2) },
     descriptor: 2,
     now,
   });

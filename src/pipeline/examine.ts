@@ -16,7 +16,7 @@ import type {
 } from "../core/lineage/lineage.ts";
 import { ruleFinding } from "../core/validation/catalogue.ts";
 import type { Finding } from "../core/validation/finding.ts";
-import type { World } from "./world.ts";
+import type { RunRequest, World } from "./world.ts";
 
 /** The files to read, as Nginx names them or as a lineage has them. */
 export interface SourceFiles {
@@ -45,13 +45,19 @@ export interface Examined {
 }
 
 /** Names a source in the state: the pair of files, since one certificate file may be loaded with two keys. */
-export function sourceId({ certificate, key }: SourceFiles): string {
+export function sourceId({
+  certificate,
+  key,
+}: Pick<SourceFiles, "certificate" | "key">): string {
   return key === null ? certificate : `${certificate} ${key}`;
 }
 
+/** How long and how often files are looked at that somebody may be writing. */
+export type Patience = Pick<RunRequest, "trigger" | "settleMs">;
+
 export interface ExamineOptions {
   readonly record: SourceRecord | null;
-  readonly settleMs: number;
+  readonly patience: Patience;
   /** DER of certificates that are served with this source now, beside those that the record knows. */
   readonly knownIssuers: readonly Uint8Array[];
 }
@@ -63,7 +69,7 @@ export async function examineSource(
   options: ExamineOptions,
 ): Promise<Examined> {
   const label = files.lineage?.name ?? files.certificate;
-  const read = await readSource(world, files, options.settleMs);
+  const read = await readSource(world, files, options.patience);
   const memory = rememberVerdicts(options.record);
   const examination = await examine(
     {
@@ -126,11 +132,12 @@ interface ReadSource {
 async function readSource(
   world: World,
   files: SourceFiles,
-  settleMs: number,
+  { settleMs, trigger }: Patience,
 ): Promise<ReadSource> {
   const options = {
     settleMs,
-    secondLook: "needed",
+    // Certbot has finished by the time it runs a hook.
+    secondLook: trigger === "hook" ? "not-needed" : "needed",
     signal: world.signal,
   } as const;
   const password =

@@ -31,7 +31,7 @@ async function written(
   return readFileSync(path, "utf8");
 }
 
-const json: LogFormat = { kind: "json" };
+const json: LogFormat = { kind: "json", priorities: false };
 const people: LogFormat = { kind: "people", colours: false };
 
 describe("createLog", () => {

@@ -1,6 +1,9 @@
-import { access, mkdir } from "node:fs/promises";
+import { access, mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { RunDocument } from "../../src/core/report/document.ts";
+import type {
+  RunDocument,
+  WatcherReport,
+} from "../../src/core/report/document.ts";
 import { Cleanup } from "./cleanup.ts";
 import type { CertbotDirectory } from "./lineage.ts";
 import type { NginxBed } from "./nginx.ts";
@@ -11,6 +14,7 @@ import {
   type RunResult,
 } from "./run.ts";
 import { temporaryDirectory } from "./temporary.ts";
+import { waitFor } from "./wait.ts";
 
 /** The built program. */
 export const livecertProgram = resolve(
@@ -113,6 +117,17 @@ export class LivecertBed implements AsyncDisposable {
     } catch {
       throw new Error(`no document on stdout:\n${stdout}\n${stderr}`);
     }
+  }
+
+  /** Waits until a watcher with this pid has completed its first run; what it then says of itself. */
+  async firstPresence(pid: number): Promise<WatcherReport> {
+    const file = join(this.runDirectory, "watcher.json");
+    return waitFor("the watcher has looked everything through", async () => {
+      const text = await readFile(file, "utf8").catch(() => "");
+      if (text === "") return null;
+      const report = JSON.parse(text) as WatcherReport;
+      return report.pid === pid && report.lastRun !== null ? report : null;
+    });
   }
 
   /**

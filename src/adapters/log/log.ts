@@ -31,8 +31,8 @@ export interface LogOptions {
 }
 
 export type LogFormat =
-  /** One JSON document per line, as pino writes it. */
-  | { readonly kind: "json" }
+  /** One JSON document per line, as pino writes it; `priorities`: each after its priority, for the systemd journal. */
+  | { readonly kind: "json"; readonly priorities: boolean }
   /** For a terminal. */
   | { readonly kind: "people"; readonly colours: boolean };
 

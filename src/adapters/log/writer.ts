@@ -1,6 +1,7 @@
 import pino from "pino";
 import { redact } from "../../core/report/redact.ts";
 import { toAscii } from "../../core/report/text.ts";
+import { priorities } from "./journal.ts";
 import type { LineWriter, LogFormat, LogLine } from "./log.ts";
 import { renderLine } from "./people.ts";
 
@@ -16,21 +17,27 @@ export function openWriter(format: LogFormat, descriptor: number): LineWriter {
     destination.write(toAscii(redact(text)));
   };
   return format.kind === "json"
-    ? jsonWriter(write)
+    ? jsonWriter(write, format)
     : (line) => write(renderLine(plainLine(line), format));
 }
 
-function jsonWriter(write: (text: string) => void): LineWriter {
+function jsonWriter(
+  write: (text: string) => void,
+  format: Extract<LogFormat, { kind: "json" }>,
+): LineWriter {
+  let priority = "";
   const logger = pino(
     {
       level: "trace",
       timestamp: false,
       serializers: { error: pino.stdSerializers.errWithCause },
     },
-    { write },
+    { write: (text: string) => write(priority + text) },
   );
-  return ({ level, at, message, fields }) =>
+  return ({ level, at, message, fields }) => {
+    if (format.priorities) priority = `<${String(priorities[level])}>`;
     logger[level]({ time: at.getTime(), ...fields }, message);
+  };
 }
 
 /** With an Error as its stack, causes included. */

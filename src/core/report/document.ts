@@ -78,6 +78,37 @@ export interface LineageReport {
   readonly probes: readonly ProbeReport[];
 }
 
+/** The running watcher, as `livecert status` shows it; instants are ISO 8601, UTC. */
+export interface WatcherReport {
+  readonly pid: number;
+  readonly since: string;
+  /** How many certificate sources it looks after. */
+  readonly sources: number;
+  readonly lastRun: WatcherRun | null;
+  readonly retries: readonly WatcherRetry[];
+  /** When everything is looked through again. */
+  readonly reconcileAt: string | null;
+}
+
+export interface WatcherRun {
+  readonly at: string;
+  /** For people, e.g. `2 deployed, 1 rejected`. */
+  readonly summary: string;
+  readonly reloads: number;
+}
+
+export interface WatcherRetry {
+  readonly name: string;
+  readonly outcome: string;
+  readonly attempts: number;
+  readonly at: string;
+}
+
+/** `livecert status --json`. `watcher` is null where none runs. */
+export interface StatusDocument extends RunDocument {
+  readonly watcher: WatcherReport | null;
+}
+
 /** `livecert uses --json`. */
 export interface UsesDocument {
   readonly schema: 1;

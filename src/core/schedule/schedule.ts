@@ -38,7 +38,7 @@ export type ScheduleEvent =
       /** Of [0, 1): spreads what would otherwise happen at once on many machines. */
       readonly chance: number;
     }
-  /** A run could not come to its end: the lock was held, a limit exceeded, a defect. */
+  /** A look or a run could not come to its end: the lock was held, a limit exceeded, a defect. */
   | {
       readonly kind: "broken";
       readonly reason: string;
@@ -411,10 +411,10 @@ function afterBrokenRun(
   now: number,
 ): Step {
   const { rhythm, activity } = running;
-  if (activity.kind !== "running") return just(running);
+  if (activity.kind === "idle") return just(running);
   const count = running.broken.count + 1;
-  const { work } = activity;
-  const subjects = work.kind === "sweep" ? [] : work.subjects;
+  const work = activity.kind === "running" ? activity.work : null;
+  const subjects = work === null || work.kind === "sweep" ? [] : work.subjects;
   const delayMs = Math.min(
     backoffMs(rhythm, count, chance),
     rhythm.brokenLongestMs,
@@ -431,8 +431,11 @@ function afterBrokenRun(
         ...running.changes,
       ]),
       activity: { kind: "idle" },
-      reconcileAtMs: work.kind === "subjects" ? running.reconcileAtMs : now,
-      sweepAtMs: work.kind === "sweep" ? now : running.sweepAtMs,
+      reconcileAtMs:
+        work?.kind === "reconcile" || work?.kind === "sweep"
+          ? now
+          : running.reconcileAtMs,
+      sweepAtMs: work?.kind === "sweep" ? now : running.sweepAtMs,
       notBeforeMs: now + delayMs,
       broken: { count, reason },
     },

@@ -1,0 +1,162 @@
+/** One run of the watcher, through the same pipeline and the same lock as everybody's. */
+import { basename } from "node:path";
+import type { PendingEntry } from "../core/decision/record.ts";
+import type { Lineage } from "../core/lineage/lineage.ts";
+import type { RunDocument } from "../core/report/document.ts";
+import type { Failure } from "../core/schedule/retries.ts";
+import type { Work } from "../core/schedule/schedule.ts";
+import type { Candidate } from "../pipeline/assess.ts";
+import { notKnownToBeServed } from "../pipeline/known.ts";
+import { lockedRun } from "../pipeline/locked-run.ts";
+import { pendingNow, subjectOf } from "../pipeline/pending.ts";
+import type { Scope, World } from "../pipeline/world.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** null: there was nothing to be done after all. */
+export async function carryOut(
+  world: World,
+  surroundings: Surroundings,
+  work: Work,
+  run: string,
+): Promise<RunDocument | null> {
+  const pending = await pendingNow(world);
+  const scope = await scopeOf(world, surroundings, work, pending);
+  if (scope === null) return null;
+  const { limits, watch } = world.settings;
+  return lockedRun(
+    world,
+    {
+      run,
+      command: "watch",
+      trigger: "automatic",
+      scope,
+      isForced: false,
+      isDryRun: false,
+      settleMs: limits.settleHookMs,
+    },
+    { own: [], lockWaitMs: limits.lockMs, limitMs: watch.runMs },
+  );
+}
+
+async function scopeOf(
+  world: World,
+  surroundings: Surroundings,
+  work: Work,
+  pending: readonly PendingEntry[],
+): Promise<Scope | null> {
+  switch (work.kind) {
+    case "sweep":
+      return { kind: "all" };
+    case "reconcile":
+      return {
+        kind: "unsettled",
+        ...named(work.subjects, surroundings, pending),
+      };
+    case "subjects": {
+      const subjects = await worthARun(
+        world,
+        surroundings,
+        work.subjects,
+        pending,
+      );
+      return subjects.length === 0
+        ? null
+        : { kind: "named", ...named(subjects, surroundings, pending) };
+    }
+  }
+}
+
+/** A hook has mostly been there before: what is known to be served, and what Nginx does not use, costs no run. */
+async function worthARun(
+  world: World,
+  { candidates }: Surroundings,
+  subjects: readonly string[],
+  pending: readonly PendingEntry[],
+): Promise<readonly string[]> {
+  const failed = new Set(pending.map(subjectOf));
+  const queued = await world.store.queue.list();
+  const waiting = new Set(queued.map(({ entry }) => entry.lineage.path));
+  const asked = candidates.filter((one) =>
+    subjects.includes(subjectOfCandidate(one)),
+  );
+  const unknown = new Set(
+    (await unknownToAny(world, asked)).map(subjectOfCandidate),
+  );
+  return subjects.filter(
+    (subject) =>
+      failed.has(subject) ||
+      waiting.has(subject) ||
+      unknown.has(subject) ||
+      candidates.length === 0,
+  );
+}
+
+async function unknownToAny(
+  world: World,
+  candidates: readonly Candidate[],
+): Promise<readonly Candidate[]> {
+  if (candidates.length === 0) return [];
+  const found = await Promise.all(
+    world.targets.map(async (target) =>
+      notKnownToBeServed(
+        world,
+        {
+          target,
+          state: await target.inspect(world.signal),
+          known: { target: await world.store.targets.get(target.name) },
+        },
+        candidates,
+      ),
+    ),
+  );
+  return found.flat();
+}
+
+function subjectOfCandidate({ lineage, files }: Candidate): string {
+  return subjectOf({ lineage, certificate: files.certificate });
+}
+
+function named(
+  subjects: readonly string[],
+  { lineages, candidates }: Surroundings,
+  pending: readonly PendingEntry[],
+): {
+  readonly lineages: readonly Lineage[];
+  readonly certificates: readonly string[];
+} {
+  const known = new Map(
+    [
+      ...lineages,
+      ...[...candidates, ...pending].flatMap(({ lineage }) => lineage ?? []),
+    ].map((lineage) => [lineage.path, lineage]),
+  );
+  return {
+    lineages: subjects.flatMap((subject) => known.get(subject) ?? []),
+    certificates: subjects.filter((subject) => !known.has(subject)),
+  };
+}
+
+/** Everything that is pending, with words that stay the same while nothing but a number or a date in them changes. */
+export function failuresOf(
+  pending: readonly PendingEntry[],
+): readonly Failure[] {
+  const bySubject = new Map<string, Failure>();
+  for (const entry of pending) {
+    const subject = subjectOf(entry);
+    const words = `${entry.outcome}: ${entry.detail.replaceAll(/\d+/g, "0")}`;
+    bySubject.set(subject, { subject, words });
+  }
+  return [...bySubject.values()];
+}
+
+/** As people call it: the lineage's name, else the certificate's path. */
+export function nameOf(
+  subject: string,
+  { lineages }: Pick<Surroundings, "lineages">,
+  pending: readonly PendingEntry[],
+): string {
+  const isLineage =
+    lineages.some(({ path }) => path === subject) ||
+    pending.some(({ lineage }) => lineage?.path === subject);
+  return isLineage ? basename(subject) : subject;
+}

@@ -1,0 +1,212 @@
+/** What the watcher says: a dozen lines for a story, with the levels by which `journalctl -p warning` shows what matters. */
+import type { Log, LogFields } from "../adapters/log/log.ts";
+import { assertNever } from "../core/assert-never.ts";
+import { worstOf, type Outcome } from "../core/decision/outcome.ts";
+import type { PendingEntry } from "../core/decision/record.ts";
+import type {
+  LineageReport,
+  RunDocument,
+  WatcherReport,
+} from "../core/report/document.ts";
+import type { Telling } from "../core/schedule/retries.ts";
+import { subjectOf } from "../pipeline/pending.ts";
+import { nameOf } from "./carry-out.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+export interface Circumstances {
+  readonly surroundings: Surroundings;
+  readonly pending: readonly PendingEntry[];
+  readonly document: RunDocument | null;
+}
+
+/** A line for people who read no journal: syslog, where the log goes nowhere that lasts. */
+export type Alarm = (line: string) => void;
+
+/** As many names as a line holds; the number of all of them stands beside. */
+const shownNames = 10;
+
+export function tellDeployed(log: Log, document: RunDocument): void {
+  const deployed = document.lineages.filter(
+    ({ outcome }) => outcome === "deployed" || outcome === "unverified",
+  );
+  if (deployed.length > 0)
+    log.info(
+      "certificates went live",
+      namesOf(deployed.map(({ name, path }) => name ?? path)),
+    );
+  for (const warning of document.warnings) log.warn(warning);
+}
+
+export function tellAll(
+  log: Log,
+  tellings: readonly Telling[],
+  about: Circumstances,
+  alarm: Alarm,
+): void {
+  tellFailing(
+    log,
+    tellings.filter((telling) => telling.kind === "failing"),
+    about,
+    alarm,
+  );
+  const recovered = tellings.filter(({ kind }) => kind === "recovered");
+  if (recovered.length > 0)
+    log.info(
+      "no longer failing",
+      namesOf(
+        recovered.flatMap((telling) =>
+          "subject" in telling
+            ? [nameOf(telling.subject, about.surroundings, about.pending)]
+            : [],
+        ),
+      ),
+    );
+  for (const telling of tellings) tellOne(log, telling);
+}
+
+function tellOne(log: Log, telling: Telling): void {
+  switch (telling.kind) {
+    case "failing":
+    case "recovered":
+      return;
+    case "waiting-for-certbot":
+      { log.info("Certbot is at work, its end is waited for"); return; }
+    case "broken":
+      { log.error("a run did not come to its end", {
+        reason: telling.reason,
+        times: telling.times,
+        againInSeconds: Math.round(telling.againMs / 1_000),
+      }); return; }
+    case "mended":
+      { log.info("runs come to their end again", {
+        failed: telling.times,
+      }); return; }
+    default:
+      assertNever(telling);
+  }
+}
+
+type Failing = Extract<Telling, { kind: "failing" }>;
+
+/** What failed for the same reason is one line: an Nginx that is stopped fails for all. */
+function tellFailing(
+  log: Log,
+  tellings: readonly Failing[],
+  about: Circumstances,
+  alarm: Alarm,
+): void {
+  const groups = new Map<
+    string,
+    { entry: PendingEntry; tellings: Failing[] }
+  >();
+  for (const telling of tellings) {
+    const entry = about.pending.find(
+      (one) => subjectOf(one) === telling.subject,
+    );
+    if (entry === undefined) continue;
+    const key = [entry.outcome, entry.detail, telling.times].join("\n");
+    const group = groups.get(key) ?? { entry, tellings: [] };
+    groups.set(key, { entry, tellings: [...group.tellings, telling] });
+  }
+  for (const { entry, tellings: alike } of groups.values())
+    tellGroup(log, entry, alike, about, alarm);
+}
+
+function tellGroup(
+  log: Log,
+  entry: PendingEntry,
+  alike: readonly Failing[],
+  { surroundings, pending, document }: Circumstances,
+  alarm: Alarm,
+): void {
+  const [first] = alike;
+  if (first === undefined) return;
+  const names = alike.map(({ subject }) =>
+    nameOf(subject, surroundings, pending),
+  );
+  const remedy = reportOf(document, first.subject)?.remedy ?? null;
+  const fields = {
+    ...namesOf(names),
+    outcome: entry.outcome,
+    reason: entry.detail,
+    ...(remedy === null ? {} : { remedy }),
+    times: first.times,
+    againAt: new Date(first.dueMs).toISOString(),
+  };
+  if (isPassing(entry.outcome) && first.times === 1)
+    log.warn("not live yet", fields);
+  else {
+    log.error("not live", fields);
+    alarm(sentence(names, entry, remedy));
+  }
+}
+
+function reportOf(
+  document: RunDocument | null,
+  subject: string,
+): LineageReport | null {
+  return document?.lineages.find(({ path }) => path === subject) ?? null;
+}
+
+/** Mostly over by itself before anybody has looked. */
+function isPassing(outcome: Outcome): boolean {
+  return ["not-running", "reloading", "blocked", "locked"].includes(outcome);
+}
+
+function sentence(
+  names: readonly string[],
+  { outcome, detail }: PendingEntry,
+  remedy: string | null,
+): string {
+  const what = `${listNames(names)}: ${outcome}: ${detail}`;
+  return remedy === null ? what : `${what}; ${remedy}`;
+}
+
+function namesOf(names: readonly string[]): LogFields {
+  const [only] = names;
+  if (names.length === 1) return { certificate: only };
+  return { certificates: names.slice(0, shownNames), number: names.length };
+}
+
+function listNames(names: readonly string[]): string {
+  const more = names.length - shownNames;
+  const shown = names.slice(0, shownNames).join(", ");
+  return more > 0 ? `${shown} and ${String(more)} more` : shown;
+}
+
+/** `3 deployed, 1 rejected`; what was fine already is not counted. */
+export function summarise({ lineages }: RunDocument): string {
+  const counts = new Map<Outcome, number>();
+  for (const { outcome } of lineages)
+    if (outcome !== null) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  const told = [...counts].filter(
+    ([outcome]) => outcome !== "live" && outcome !== "unused",
+  );
+  return told.length === 0
+    ? "all live"
+    : told.map(([outcome, count]) => `${String(count)} ${outcome}`).join(", ");
+}
+
+/** For `systemctl status`. */
+export function statusLine({
+  sources,
+  lastRun,
+  retries,
+}: Omit<WatcherReport, "pid">): string {
+  const watched = `looking after ${String(sources)} ${sources === 1 ? "certificate" : "certificates"}`;
+  if (lastRun === null) return watched;
+  const last = `last run ${lastRun.at.slice(0, 19)}Z: ${lastRun.summary}`;
+  const worst = worstRetry(retries);
+  return worst === null
+    ? `${watched}; ${last}`
+    : `${watched}; ${last}; ${worst}`;
+}
+
+function worstRetry(retries: WatcherReport["retries"]): string | null {
+  const next = [...retries].sort((one, other) =>
+    one.at < other.at ? -1 : 1,
+  )[0];
+  if (next === undefined) return null;
+  const outcome = worstOf(retries.map(({ outcome: one }) => one as Outcome));
+  return `${listNames(retries.map(({ name }) => name))} ${outcome ?? "failing"}, tried again at ${next.at.slice(0, 19)}Z`;
+}

@@ -22,6 +22,7 @@ import {
   examineSource,
   sourceId,
   type Examined,
+  type Patience,
   type SourceFiles,
 } from "./examine.ts";
 import {
@@ -57,7 +58,7 @@ export interface Assessment {
 }
 
 export interface AssessOptions {
-  readonly settleMs: number;
+  readonly patience: Patience;
   readonly isForced: boolean;
   /** Lineages that were snapshotted and validated before Nginx was asked, by path. */
   readonly examined: ReadonlyMap<string, Examined>;
@@ -123,7 +124,7 @@ async function prepare(
     known ??
     (await examineSource(world, candidate.files, {
       record,
-      settleMs: options.settleMs,
+      patience: options.patience,
       knownIssuers: [],
     }));
   return {
@@ -173,12 +174,17 @@ async function judge(
   const { candidate, record, plan } = prepared;
   const examined = await knowingServedIssuers(world, prepared, points, options);
   const served = servedOf(points, evidenceOf(discovery, examined, points));
-  const present = await presentOf(world, examined, record, points);
   const findings = [
     ...copyFindings(candidate),
     ...examined.examination.findings,
     ...namesOf(examined, record, plan, points),
   ];
+  const present = await presentOf(world, {
+    examined,
+    record,
+    points,
+    findings,
+  });
   const weighed = weigh({
     findings,
     present,
@@ -205,7 +211,7 @@ async function knowingServedIssuers(
   world: World,
   { candidate, examined, record }: Prepared,
   points: readonly ObservedPoint[],
-  { settleMs }: AssessOptions,
+  { patience }: AssessOptions,
 ): Promise<Examined> {
   const issuers = points.flatMap(({ sight }) =>
     sight.verdict === "stale" ? sight.bundle.others.map(({ der }) => der) : [],
@@ -214,7 +220,7 @@ async function knowingServedIssuers(
   if (!isLeafAlone || issuers.length === 0) return examined;
   return examineSource(world, candidate.files, {
     record,
-    settleMs,
+    patience,
     knownIssuers: issuers,
   });
 }

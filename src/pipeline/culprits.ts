@@ -66,7 +66,7 @@ async function accuse(
     examined.get(sourceId(files)) ??
     (await examineSource(world, files, {
       record: null,
-      settleMs: request.settleMs,
+      patience: { settleMs: request.settleMs, secondLook: "needed" },
       knownIssuers: [],
     }));
   const fault = examination.findings.find(

@@ -2,7 +2,7 @@
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { RunDocument } from "../core/report/document.ts";
 import { lineageFiles } from "./candidates.ts";
-import { examineSource, sourceId } from "./examine.ts";
+import { examineSource, patienceWithNamed, sourceId } from "./examine.ts";
 import { queueEntry } from "./queue.ts";
 import { briefDocument, briefReport, reportLeaf } from "./report.ts";
 import type { RunRequest, World } from "./world.ts";
@@ -15,9 +15,12 @@ export async function deferLineage(
 ): Promise<RunDocument | null> {
   const files = lineageFiles(lineage);
   const record = await world.store.sources.get(sourceId(files));
-  const { settleMs } = request;
   const examined = await world.stopwatch.time("validate", () =>
-    examineSource(world, files, { record, settleMs, knownIssuers: [] }),
+    examineSource(world, files, {
+      record,
+      patience: patienceWithNamed(request),
+      knownIssuers: [],
+    }),
   );
   const { findings, leaf, bundle } = examined.examination;
   if (leaf === null || findings.some(({ severity }) => severity === "fatal"))

@@ -3,7 +3,11 @@
  * judge and the rehearsal said of the very same files before is taken from the record.
  */
 import { basename, dirname, join } from "node:path";
-import { snapshotLineage, snapshotPair } from "../adapters/certbot/snapshot.ts";
+import {
+  snapshotLineage,
+  snapshotPair,
+  type SnapshotOptions,
+} from "../adapters/certbot/snapshot.ts";
 import { identifyFile, readFileBounded } from "../adapters/files/read-file.ts";
 import { examine, type Examination } from "../adapters/tls/examine.ts";
 import type { PrivateKey } from "../adapters/tls/private-key.ts";
@@ -52,8 +56,13 @@ export function sourceId({
   return key === null ? certificate : `${certificate} ${key}`;
 }
 
-/** How long and how often files are looked at that somebody may be writing. */
-export type Patience = Pick<RunRequest, "trigger" | "settleMs">;
+/** How files are looked at that somebody may be writing. */
+export type Patience = Pick<SnapshotOptions, "settleMs" | "secondLook">;
+
+/** For what the run was asked about: Certbot has finished by the time it runs a hook. */
+export function patienceWithNamed({ settleMs, trigger }: RunRequest): Patience {
+  return { settleMs, secondLook: trigger === "hook" ? "not-needed" : "needed" };
+}
 
 export interface ExamineOptions {
   readonly record: SourceRecord | null;
@@ -132,14 +141,9 @@ interface ReadSource {
 async function readSource(
   world: World,
   files: SourceFiles,
-  { settleMs, trigger }: Patience,
+  patience: Patience,
 ): Promise<ReadSource> {
-  const options = {
-    settleMs,
-    // Certbot has finished by the time it runs a hook.
-    secondLook: trigger === "hook" ? "not-needed" : "needed",
-    signal: world.signal,
-  } as const;
+  const options = { ...patience, signal: world.signal };
   const password =
     files.passwordFile === null
       ? null

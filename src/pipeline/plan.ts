@@ -93,7 +93,11 @@ function assessOptions({
   request,
   examined,
 }: TargetRun): Parameters<typeof assess>[3] {
-  return { settleMs: request.settleMs, isForced: request.isForced, examined };
+  return {
+    patience: { settleMs: request.settleMs, secondLook: "needed" },
+    isForced: request.isForced,
+    examined,
+  };
 }
 
 /**

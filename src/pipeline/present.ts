@@ -4,7 +4,7 @@ import { certificateFromDer } from "../adapters/tls/certificate.ts";
 import { judgeServed } from "../adapters/tls/judge.ts";
 import type { Bundle, Certificate } from "../core/certificate/certificate.ts";
 import type { SourceRecord } from "../core/decision/record.ts";
-import { findingIdentity } from "../core/validation/finding.ts";
+import { findingIdentity, type Finding } from "../core/validation/finding.ts";
 import type { Present } from "../core/validation/no-regression.ts";
 import { knownIssuersOf, type Examined } from "./examine.ts";
 import { presentBundle, type ObservedPoint } from "./observe.ts";
@@ -12,20 +12,35 @@ import type { World } from "./world.ts";
 
 /**
  * What the no-regression rule compares with: what is served now; where that cannot be seen, what was last deployed. Where
- * points differ, a fault counts as present only if every one of them has it, and the earliest end counts.
+ * points differ, a fault counts as present only if every one of them has it, and the earliest end counts. What is served is
+ * judged only where `findings` of the new certificate ask for a comparison: that costs as much as a whole probe.
  */
 export async function presentOf(
   world: World,
-  examined: Examined,
-  record: SourceRecord | null,
-  points: readonly ObservedPoint[],
+  {
+    examined,
+    record,
+    points,
+    findings: weighed,
+  }: {
+    readonly examined: Examined;
+    readonly record: SourceRecord | null;
+    readonly points: readonly ObservedPoint[];
+    readonly findings: readonly Finding[];
+  },
 ): Promise<Present> {
   const { bundle, leaf, findings } = examined.examination;
   const seen = distinct(points.flatMap((point) => presentBundle(point) ?? []));
   const others = seen.filter(
     ({ bundle256 }) => bundle256 !== bundle?.bundle256,
   );
-  if (others.length > 0) return presentServed(world, others, record);
+  if (others.length > 0) {
+    const isCompared = weighed.some(
+      ({ severity }) => severity === "regression",
+    );
+    const faults = isCompared ? await faultsOf(world, others, record) : [];
+    return presentServed(others, faults);
+  }
   if (points.some(({ sight }) => sight.verdict === "broken"))
     return { kind: "broken" };
   if (seen.length > 0 && leaf !== null) {
@@ -57,11 +72,12 @@ function distinct(bundles: readonly Bundle[]): readonly Bundle[] {
   ];
 }
 
-async function presentServed(
+/** The identities of the regressions that all of the bundles suffer from. */
+async function faultsOf(
   world: World,
   bundles: readonly Bundle[],
   record: SourceRecord | null,
-): Promise<Present> {
+): Promise<readonly string[]> {
   const roots = await world.roots();
   const faults = await pMap(bundles, async (bundle) => {
     const findings = await judgeServed(bundle, {
@@ -73,9 +89,15 @@ async function presentServed(
     });
     return new Set(findings.map(findingIdentity));
   });
-  const regressions = [...(faults[0] ?? [])].filter((fault) =>
+  return [...(faults[0] ?? [])].filter((fault) =>
     faults.every((one) => one.has(fault)),
   );
+}
+
+function presentServed(
+  bundles: readonly Bundle[],
+  regressions: readonly string[],
+): Present {
   const first = bundles
     .map(({ leaf }) => leaf)
     .sort((one, other) => one.notAfter.getTime() - other.notAfter.getTime())[0];

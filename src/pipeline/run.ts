@@ -8,7 +8,12 @@
 import pMap from "p-map";
 import type { RunDocument } from "../core/report/document.ts";
 import { lineageFiles } from "./candidates.ts";
-import { examineSource, sourceId, type Examined } from "./examine.ts";
+import {
+  examineSource,
+  patienceWithNamed,
+  sourceId,
+  type Examined,
+} from "./examine.ts";
 import { recordRun } from "./record.ts";
 import { reportRun } from "./report.ts";
 import type { TargetResult } from "./conclude.ts";
@@ -38,17 +43,17 @@ export async function run(
 /** A named lineage is read before Nginx is asked, so that a fatal fault is told even where it makes Nginx's test fail. */
 async function examineNamed(
   world: World,
-  { scope, settleMs }: RunRequest,
+  request: RunRequest,
 ): Promise<ReadonlyMap<string, Examined>> {
-  if (scope.kind === "all") return new Map();
+  if (request.scope.kind === "all") return new Map();
   const examined = await pMap(
-    scope.lineages,
+    request.scope.lineages,
     async (lineage) => {
       const files = lineageFiles(lineage);
       const record = await world.store.sources.get(sourceId(files));
       return examineSource(world, files, {
         record,
-        settleMs,
+        patience: patienceWithNamed(request),
         knownIssuers: [],
       });
     },

@@ -1,4 +1,4 @@
-import { chmod, readdir, writeFile } from "node:fs/promises";
+import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -15,12 +15,14 @@ import { Cleanup } from "../support/cleanup.ts";
 import { lineageFiles } from "../support/lineage.ts";
 import { NginxBed, serverBlock } from "../support/nginx.ts";
 import {
+  createKey,
   createPki,
   encryptKey,
   fingerprintOf,
   type CertificateRequest,
   type Pki,
 } from "../support/pki.ts";
+import { mustRun } from "../support/run.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { examineFiles, gravities, type Files } from "./tls.ts";
 
@@ -119,6 +121,21 @@ describe("a sound pair", () => {
     expect([doubled, withStranger]).toEqual([plain, plain]);
     expect(withRoot).not.toBe(plain);
   });
+});
+
+it("pairs a certificate with its key where only one of the two has a compressed point", async () => {
+  const [key, leaf] = ["compressed.key", "compressed.pem"].map((name) =>
+    join(directory, name),
+  ) as [string, string];
+  const plain = await createKey("ec-p256");
+  const compress = ["ec", "-conv_form", "compressed", "-out", key];
+  await mustRun("openssl", compress, { input: plain });
+  await mustRun("openssl", [
+    ...["req", "-x509", "-key", key, "-subj", "/CN=a.test", "-days", "30"],
+    ...["-out", leaf],
+  ]);
+  const pair = await files(await readFile(leaf, "utf8"), plain);
+  expect(gravities(await examineFiles(pair, leaf))).toEqual([]);
 });
 
 describe("one fault beside another", () => {

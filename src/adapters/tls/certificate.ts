@@ -45,11 +45,23 @@ export function readCertificates(bytes: Uint8Array): CertificateReading {
 /** Nginx reads the first block together with trust data that may follow it, the others without. */
 function readBlock(block: PemBlock, index: number): Certificate | null {
   if (block.header !== "") return null;
-  return parse(
-    index === 0
-      ? canonicalPem(block, "TRUSTED CERTIFICATE")
-      : Buffer.from(block.body, "base64"),
-  );
+  return index === 0
+    ? parse(canonicalPem(block, "TRUSTED CERTIFICATE"))
+    : readIssuer(block.body);
+}
+
+/** A thousand lineages share a handful of intermediates. */
+const issuers = new Map<string, Certificate>();
+const maxIssuers = 100;
+
+function readIssuer(base64: string): Certificate | null {
+  const known = issuers.get(base64);
+  if (known !== undefined) return known;
+  const issuer = parse(Buffer.from(base64, "base64"));
+  if (issuer === null) return null;
+  if (issuers.size >= maxIssuers) issuers.clear();
+  issuers.set(base64, issuer);
+  return issuer;
 }
 
 /** null where OpenSSL cannot read it. */

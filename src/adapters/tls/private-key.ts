@@ -118,9 +118,23 @@ function open(pem: string, password: Uint8Array | undefined): UsableKey | null {
   }
 }
 
-/** SHA-256 over the DER of a public key's subjectPublicKeyInfo, lower-case hexadecimal. */
+/**
+ * SHA-256 over the DER of a public key's subjectPublicKeyInfo, lower-case hexadecimal. An EC point counts as uncompressed
+ * whatever its file says: certificate and key may differ in that, and belong together all the same.
+ */
 export function spkiFingerprint(key: KeyObject): string {
   return createHash("sha256")
-    .update(key.export({ type: "spki", format: "der" }))
+    .update(uncompressed(key).export({ type: "spki", format: "der" }))
     .digest("hex");
+}
+
+function uncompressed(key: KeyObject): KeyObject {
+  if (key.asymmetricKeyType !== "ec") return key;
+  try {
+    const jwk = key.export({ format: "jwk" });
+    return createPublicKey({ key: jwk, format: "jwk" });
+  } catch {
+    // A curve that JSON Web Keys have no name for.
+    return key;
+  }
 }

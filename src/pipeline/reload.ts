@@ -49,6 +49,17 @@ export async function reload(input: {
   return waitForGeneration({ ...input, mark });
 }
 
+/**
+ * Nginx tries five times at half a second's distance before it gives up with `still could not bind()`; meanwhile the
+ * address may become free.
+ * Source: ngx_open_listening_sockets() in https://github.com/nginx/nginx/blob/release-1.22.1/src/core/ngx_connection.c
+ */
+const bindingMs = 4_000;
+
+function isTakenAddress(line: string): boolean {
+  return /bind\(\) to .* failed \(98/.test(line);
+}
+
 /** 1 s and 10 ms for each certificate, unless told otherwise; a master that is seen at work is given the whole limit. */
 function patienceMs(model: NginxModel, limits: Limits): number {
   const wanted =
@@ -79,9 +90,11 @@ async function waitForGeneration(input: {
       return refused(before, ["the Nginx master has ended since the signal"]);
     if (hasTakenEffect(before, generation)) return tookEffect(generation);
     const said = await mark.refusals(before.master);
-    if (said.length > 0) return refused(generation, said);
+    const isTrying = said.length > 0 && said.every(isTakenAddress);
+    if (said.length > 0 && !isTrying) return refused(generation, said);
     const waitedMs = performance.now() - startedMs;
-    if (waitedMs < patience) continue;
+    if (waitedMs < patience || (isTrying && waitedMs < bindingMs)) continue;
+    if (isTrying) return refused(generation, said);
     // A master without workers reads its configuration itself; only a handshake can tell more.
     if (!model.masterProcess) return tookEffect(generation);
     if (!(await target.isBusy(before.master))) return silent(generation, mark);
@@ -101,7 +114,7 @@ function tookEffect(generation: Generation): Reloaded {
 }
 
 function refused(generation: Generation, said: readonly string[]): Reloaded {
-  const reason = said.join("; ");
+  const reason = distinctWords(said).join("; ");
   return {
     effect: { kind: "refused" },
     reason,
@@ -109,6 +122,14 @@ function refused(generation: Generation, said: readonly string[]): Reloaded {
     generation,
     counted: "refused",
   };
+}
+
+/** Lines that differ in nothing but their time are one. */
+function distinctWords(lines: readonly string[]): readonly string[] {
+  const byWords = new Map(
+    lines.map((line) => [line.replace(/^\S+ \S+ /, ""), line]),
+  );
+  return [...byWords.values()];
 }
 
 function silent(generation: Generation, mark: ErrorLogMark): Reloaded {
@@ -139,7 +160,7 @@ function stillBusy(generation: Generation, waitedMs: number): Reloaded {
 
 /** Recognises what only a restart or another program's end can mend; null where Nginx's own line says enough. */
 function remedyFor(reason: string): string | null {
-  if (/bind\(\) to .* failed \(98/.test(reason)) {
+  if (isTakenAddress(reason)) {
     return "another program holds that address (ss -ltnp shows which): stop it or remove the listen directive, then livecert retry";
   }
   if (/shared (memory )?zone/.test(reason))

@@ -1,0 +1,338 @@
+/** Nginx refuses, is stopped, hangs, or says what is not so: told apart, with an exit code and a remedy for each. */
+import { once } from "node:events";
+import { readdir, readFile, writeFile, chmod } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type {
+  LineageReport,
+  RunDocument,
+} from "../../src/core/report/document.ts";
+import { servedFingerprint } from "../support/client.ts";
+import { HostBed, type Pair } from "../support/host.ts";
+import { nginxProgram, serverBlock } from "../support/nginx.ts";
+import { createKey } from "../support/pki.ts";
+
+interface Renewed extends AsyncDisposable {
+  readonly host: HostBed;
+  readonly address: string;
+  readonly pair: Pair;
+  /** Of the leaf that is served. */
+  readonly old: string;
+}
+
+/** `a.test` is served, and renewed on disk. */
+async function renewed(): Promise<Renewed> {
+  const host = await HostBed.create();
+  const pair = await host.renew("a.test");
+  const address = await host.nginx.address();
+  await host.nginx.configure({ http: block(address, pair) });
+  await host.nginx.start();
+  const old = await host.onDisk("a.test");
+  await host.renew("a.test");
+  return {
+    host,
+    address,
+    pair,
+    old,
+    [Symbol.asyncDispose]: () => host[Symbol.asyncDispose](),
+  };
+}
+
+function block(address: string, pair: Pair, more?: string): string {
+  return serverBlock({
+    listen: [`${address} ssl`],
+    names: ["a.test"],
+    pairs: [pair],
+    ...(more === undefined ? {} : { more }),
+  });
+}
+
+function only({ lineages }: RunDocument): LineageReport {
+  const [lineage] = lineages;
+  if (lineage === undefined || lineages.length > 1)
+    throw new Error(`${lineages.length} lineages`);
+  return lineage;
+}
+
+async function stillServesOld({ address, old }: Renewed): Promise<boolean> {
+  const served = await servedFingerprint({ address, servername: "a.test" });
+  return served === old;
+}
+
+describe("Nginx's own test fails", () => {
+  it("is config-invalid, with Nginx's words and no reload", async () => {
+    await using bed = await renewed();
+    const { host, address, pair } = bed;
+    await host.nginx.configure({ http: block(address, pair, "frobnicate;") });
+    const document = await host.livecert.document(["deploy"]);
+    expect(document).toMatchObject({
+      outcome: "config-invalid",
+      exitCode: 4,
+      reloads: 0,
+      nginx: { configOk: false },
+    });
+    expect(only(document).reason).toContain(
+      'unknown directive "frobnicate" in ' + host.nginx.configuration,
+    );
+    expect(only(document).remedy).toBe(
+      "mend it until nginx -t passes, then livecert deploy a.test",
+    );
+    expect(await host.nginx.reconfigurations()).toBe(0);
+    expect(await stillServesOld(bed)).toBe(true);
+  });
+
+  it("names the lineage whose key does not fit, in the user's terms", async () => {
+    await using bed = await renewed();
+    const { host, address, pair } = bed;
+    const other = await host.renew("b.test");
+    await host.nginx.configure({
+      http:
+        block(address, pair) +
+        serverBlock({
+          listen: [`${address} ssl`],
+          names: ["b.test"],
+          pairs: [other],
+        }),
+    });
+    await host.certbot.tamper("b.test", {
+      privkey: await createKey("ec-p256"),
+    });
+    const { stdout, exitCode } = await host.livecert.run(["deploy", "a.test"]);
+    expect(exitCode).toBe(4);
+    expect(stdout).toContain(
+      `a.test: config-invalid, Nginx's own test fails because of b.test: ${other.key} does not belong to the certificate in ${other.certificate}\n`,
+    );
+    expect(stdout).toMatch(/\nnginx: .*key values mismatch/);
+    expect(stdout).toMatch(
+      /\n {2}hint: mend b\.test \(.*\), then livecert deploy a\.test\n/,
+    );
+  });
+
+  it("names a file that is no lineage's, and the rejected lineage itself where that is to blame", async () => {
+    await using bed = await renewed();
+    const { host, address, pair } = bed;
+    const foreign = join(host.directory, "copied.pem");
+    await writeFile(foreign, "");
+    await host.nginx.configure({
+      http:
+        block(address, pair) +
+        serverBlock({
+          listen: [`${address} ssl`],
+          names: ["c.test"],
+          pairs: [{ certificate: foreign, key: pair.key }],
+        }),
+    });
+    const blamed = await host.livecert.document(["deploy", "a.test"]);
+    expect(only(blamed).reason).toContain(
+      `because of ${foreign}: ${foreign} is empty`,
+    );
+    await host.certbot.tamper("a.test", { fullchain: "" });
+    const rejected = await host.livecert.document(["deploy", "a.test"]);
+    expect(rejected).toMatchObject({ outcome: "rejected", exitCode: 3 });
+  });
+
+  it("is taken up again by a retry", async () => {
+    await using bed = await renewed();
+    const { host, address, pair } = bed;
+    await host.nginx.configure({ http: block(address, pair, "frobnicate;") });
+    await host.livecert.document(["deploy"]);
+    await host.nginx.configure({ http: block(address, pair) });
+    const later = { through: ["faketime", "-f", "+16m"] };
+    const document = await host.livecert.document(["retry"], later);
+    expect(document).toMatchObject({ outcome: "deployed", exitCode: 0 });
+    expect(await host.livecert.document(["retry"])).toMatchObject({
+      outcome: null,
+      lineages: [],
+    });
+  });
+});
+
+describe("Nginx refuses a reload at run time", () => {
+  it("is reload-failed with the line of its error log, and the last run is told by status", async () => {
+    await using bed = await renewed();
+    const { host, address, pair } = bed;
+    const server = createServer((socket) => socket.destroy());
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    try {
+      await host.nginx.configure({
+        http: block(address, pair) + block(`127.0.0.1:${port}`, pair),
+      });
+      const document = await host.livecert.document(["deploy"]);
+      expect(document).toMatchObject({
+        outcome: "reload-failed",
+        exitCode: 5,
+        reloads: 0,
+      });
+      expect(only(document).reason).toMatch(
+        new RegExp(
+          `\\[emerg\\].* bind\\(\\) to 127\\.0\\.0\\.1:${port} failed .*still could not bind`,
+        ),
+      );
+      expect(only(document).remedy).toContain(
+        "another program holds that address",
+      );
+      expect(await stillServesOld(bed)).toBe(true);
+      const { stdout, exitCode } = await host.livecert.run(["status"]);
+      expect(exitCode).toBe(6);
+      expect(stdout).toMatch(
+        /\n {2}last run \(.*\): reload-failed, .*bind\(\)/,
+      );
+    } finally {
+      server.close();
+    }
+    const document = await host.livecert.document(["deploy"]);
+    expect(document).toMatchObject({ outcome: "deployed", exitCode: 0 });
+  });
+});
+
+describe("Nginx is stopped", () => {
+  it("is not-running, leaves no trace of a test, and is verified once it runs", async () => {
+    await using bed = await renewed();
+    const { host } = bed;
+    await host.nginx.stop();
+    const files = await readdir(host.nginx.prefix);
+    const log = await host.nginx.errorLog();
+    for (const command of [
+      ["status"],
+      ["deploy"],
+      ["deploy", "a.test"],
+      ["retry"],
+      ["uses"],
+    ]) {
+      const { exitCode } = await host.livecert.run(command);
+      if (command[0] !== "uses") expect(exitCode, command[0]).toBe(5);
+    }
+    expect(await readdir(host.nginx.prefix)).toEqual(files);
+    expect(await host.nginx.errorLog()).toBe(log);
+
+    const { stdout } = await host.livecert.run(["deploy"]);
+    expect(stdout).toContain("a.test: not-running, Nginx is not running: ");
+    expect(stdout).toContain("  hint: systemctl start nginx;");
+    await host.nginx.start();
+    const retried = await host.livecert.document(["retry"]);
+    expect(retried).toMatchObject({ outcome: "live", exitCode: 0, reloads: 0 });
+  });
+
+  it("still rejects what it could not load", async () => {
+    await using bed = await renewed();
+    const { host } = bed;
+    await host.nginx.stop();
+    await host.certbot.tamper("a.test", { fullchain: "" });
+    const document = await host.livecert.document(["deploy", "a.test"]);
+    expect(document).toMatchObject({ outcome: "rejected", exitCode: 3 });
+  });
+
+  it("is told from a stranger whose pid its pid file names", async () => {
+    await using bed = await renewed();
+    const { host } = bed;
+    await host.nginx.stop();
+    await writeFile(host.nginx.pidFile, `${process.pid}\n`);
+    const document = await host.livecert.document(["deploy"]);
+    expect(document).toMatchObject({ outcome: "not-running", exitCode: 5 });
+    expect(await readFile(host.nginx.pidFile, "utf8")).toBe(`${process.pid}\n`);
+  });
+});
+
+describe("Nginx hangs", () => {
+  it("is reload-failed where the master is stopped, without a signal that would come late", async () => {
+    await using bed = await renewed();
+    const { host } = bed;
+    const master = await host.nginx.masterPid();
+    await host.nginx.signal("SIGSTOP");
+    const document = await host.livecert.document(["deploy"]);
+    expect(document).toMatchObject({ outcome: "reload-failed", exitCode: 5 });
+    expect(only(document)).toMatchObject({
+      remedy: `kill -CONT ${master}; then livecert retry`,
+      probes: [{ verdict: "stale" }],
+    });
+    await host.nginx.signal("SIGCONT");
+    expect(await host.nginx.reconfigurations()).toBe(0);
+    const retried = await host.livecert.document(["retry"]);
+    expect(retried).toMatchObject({ outcome: "deployed", reloads: 1 });
+  });
+
+  it("ends within its limits where the workers are stopped too", async () => {
+    await using bed = await renewed();
+    const { host } = bed;
+    const workers = await host.nginx.workers();
+    await host.nginx.signal("SIGSTOP");
+    for (const { pid } of workers) process.kill(pid, "SIGSTOP");
+    try {
+      const document = await host.livecert.document([
+        ...["deploy", "--limits-connect", "200ms"],
+        ...["--limits-handshake", "200ms"],
+      ]);
+      expect(document).toMatchObject({ outcome: "reload-failed", exitCode: 5 });
+      expect(only(document).probes).toMatchObject([
+        {
+          verdict: "unverified",
+          error: "no end of the handshake within 0.2 s",
+        },
+      ]);
+    } finally {
+      for (const { pid } of workers) process.kill(pid, "SIGCONT");
+      await host.nginx.signal("SIGCONT");
+    }
+  });
+});
+
+describe("a reload command that lies", () => {
+  it("is found out, and is called twice and no more for one state", async () => {
+    await using bed = await renewed();
+    const { host } = bed;
+    const { program, calls } = await lyingProgram(host);
+    const options = [
+      ...["--nginx-bin", program, "--nginx-reload-by", "nginx"],
+      ...["--limits-generation-base", "100ms"],
+    ];
+    const deploy = () => host.livecert.document(["deploy", ...options]);
+    const first = await deploy();
+    expect(first).toMatchObject({ outcome: "reload-failed", exitCode: 5 });
+    expect(only(first).reason).toContain("started no new workers");
+    expect(await deploy()).toMatchObject({ outcome: "reload-failed" });
+    expect(await deploy()).toMatchObject({ outcome: "stale", exitCode: 6 });
+    expect(await deploy()).toMatchObject({ outcome: "stale", exitCode: 6 });
+    expect(await calls()).toBe(2);
+    expect(await host.nginx.reconfigurations()).toBe(0);
+
+    const honest = await host.livecert.document(["deploy", "--force"]);
+    expect(honest).toMatchObject({ outcome: "deployed", reloads: 1 });
+  });
+
+  it("is not believed when it fails and says why", async () => {
+    await using bed = await renewed();
+    const { host } = bed;
+    const program = join(host.directory, "nginx");
+    await writeFile(
+      program,
+      `#!/bin/sh\ncase "$*" in *"-s reload") echo "no room left" >&2; exit 9;; esac\nexec ${nginxProgram} "$@"\n`,
+    );
+    await chmod(program, 0o755);
+    const options = ["--nginx-bin", program, "--nginx-reload-by", "nginx"];
+    const document = await host.livecert.document(["deploy", ...options]);
+    expect(document).toMatchObject({ outcome: "reload-failed", exitCode: 5 });
+    expect(only(document).reason).toMatch(
+      /-s reload exited with 9\nno room left$/,
+    );
+  });
+});
+
+/** A wrapper around the real Nginx that answers `-s reload` with success and does nothing. */
+async function lyingProgram(host: HostBed): Promise<{
+  readonly program: string;
+  readonly calls: () => Promise<number>;
+}> {
+  const program = join(host.directory, "nginx");
+  const log = join(host.directory, "reloads");
+  await writeFile(
+    program,
+    `#!/bin/sh\ncase "$*" in *"-s reload") echo called >>'${log}'; exit 0;; esac\nexec ${nginxProgram} "$@"\n`,
+  );
+  await chmod(program, 0o755);
+  const calls = async (): Promise<number> =>
+    (await readFile(log, "utf8")).split("\n").length - 1;
+  return { program, calls };
+}

@@ -35,6 +35,9 @@ export interface Target {
   /** Addresses at which listeners can be reached from here. */
   localAddresses(): readonly string[];
 
+  /** Where a point's address (`127.0.0.1:443`, `unix:/path`) is to be connected to from here. */
+  reach(address: string, master: ProcessIdentity): string;
+
   /** Whether the socket that answered at the point's address belongs to this target; null: cannot be told. */
   answers(
     point: ProbePoint,

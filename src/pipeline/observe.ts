@@ -203,21 +203,22 @@ async function look(
 ): Promise<Sight> {
   const { limits } = world.settings;
   let isOurs: boolean | null = null;
-  const observation = await probe(point, {
-    connectMs: limits.connectMs,
-    handshakeMs: limits.handshakeMs,
-    signal: world.signal,
-    whileOpen: async (bundle: Bundle, ends: ConnectionEnds | null) => {
-      if (bundle.bundle256 === plan.expected.bundle256) return;
-      isOurs = await plan.target.answers(point, ends, plan.generation.master);
+  const { target, generation } = plan;
+  const address = target.reach(point.address, generation.master);
+  const observation = await probe(
+    { ...point, address },
+    {
+      connectMs: limits.connectMs,
+      handshakeMs: limits.handshakeMs,
+      signal: world.signal,
+      whileOpen: async (bundle: Bundle, ends: ConnectionEnds | null) => {
+        if (bundle.bundle256 === plan.expected.bundle256) return;
+        isOurs = await target.answers(point, ends, generation.master);
+      },
     },
-  });
+  );
   if (observation.kind === "refused") {
-    isOurs = await plan.target.answers(
-      point,
-      observation.ends,
-      plan.generation.master,
-    );
+    isOurs = await target.answers(point, observation.ends, generation.master);
   }
   return judge(plan, point, observation, isOurs);
 }

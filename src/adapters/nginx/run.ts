@@ -2,6 +2,7 @@
 import { redact } from "../../core/report/redact.ts";
 import type { DumpResult, TestResult } from "../../ports.ts";
 import { describeEnd, type ProgramResult, runProgram } from "../process/run.ts";
+import { runOutside } from "./outside.ts";
 import { speaksOfMissingRights } from "./sandbox.ts";
 
 export interface NginxCommand {
@@ -9,6 +10,8 @@ export interface NginxCommand {
   readonly program: string;
   /** `-c`, `-p`, `-g` and `-e` as the running master has them. */
   readonly options: readonly string[];
+  /** What holds livecert tighter than Nginx itself, or null. */
+  readonly restriction: string | null;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -16,8 +19,6 @@ export interface NginxCommand {
 /** Where Nginx is asked for its verdict. */
 export interface NginxQuestion extends NginxCommand {
   readonly prefix: string;
-  /** What holds livecert tighter than Nginx itself, or null. */
-  readonly restriction: string | null;
 }
 
 const maxLines = 20;
@@ -47,13 +48,14 @@ export async function testConfiguration(
   return readVerdict(question, await runNginx(question, "-t"));
 }
 
-/** The program with the master's options before the action. */
+/** The program with the master's options before the action, outside of what holds us tighter than Nginx where that goes. */
 export async function runNginx(
-  { program, options, timeoutMs, signal }: NginxCommand,
+  { program, options, restriction, timeoutMs, signal }: NginxCommand,
   ...action: readonly string[]
 ): Promise<ProgramResult> {
-  const args = [...options, ...action];
-  return runProgram({ program, args, timeoutMs, signal });
+  const command = { program, args: [...options, ...action], timeoutMs, signal };
+  const outside = restriction === null ? null : await runOutside(command);
+  return outside ?? runProgram(command);
 }
 
 function readVerdict(

@@ -106,6 +106,7 @@ export function hostTarget(options: HostTargetOptions): HostTarget {
     isBusy,
     markErrorLogs: (model) => markErrorLogs(model, found),
     localAddresses,
+    reach,
     answers,
     localPath: (path) => path,
     identify,
@@ -223,6 +224,7 @@ async function reload(
       return reloadByProgram({
         program: installation.binary.path,
         options: optionsFor(installation, master),
+        restriction: restrictionAgainst(master.pid),
         timeoutMs,
         signal,
       });
@@ -277,6 +279,22 @@ function localAddresses(): readonly string[] {
     );
   } catch {
     return loopback;
+  }
+}
+
+/** A unix socket lies in the master's own `/tmp` where systemd gives it one (`PrivateTmp=`). */
+function reach(address: string, { pid }: ProcessIdentity): string {
+  const path = /^unix:(\/.*)$/s.exec(address)?.[1];
+  if (path === undefined || seesOurFiles(pid)) return address;
+  return `unix:/proc/${String(pid)}/root${path}`;
+}
+
+function seesOurFiles(pid: number): boolean {
+  try {
+    const own = readlinkSync("/proc/self/ns/mnt");
+    return own === readlinkSync(`/proc/${String(pid)}/ns/mnt`);
+  } catch {
+    return true;
   }
 }
 

@@ -65,7 +65,10 @@ export async function writeAtomically(
 async function writeOnce(path: string, text: string): Promise<void> {
   const temporary = temporaryName(path);
   try {
-    await writeNew(temporary, text);
+    await withNewFile(temporary, async (file) => {
+      await file.writeFile(text);
+      await file.sync();
+    });
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -74,15 +77,28 @@ async function writeOnce(path: string, text: string): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
-async function writeNew(path: string, text: string): Promise<void> {
+/** A file that must not exist yet. Throws what the system throws; a part of the text may be there then. */
+export async function writeNew(path: string, text: string): Promise<void> {
+  await withNewFile(path, (file) => file.writeFile(text));
+}
+
+async function withNewFile(
+  path: string,
+  fill: (file: FileHandle) => Promise<void>,
+): Promise<void> {
   const file = await open(path, createNew, privateFile);
   try {
-    await file.chmod(privateFile);
-    await file.writeFile(text);
-    await file.sync();
+    await makePrivate(file);
+    await fill(file);
   } finally {
     await file.close();
   }
+}
+
+/** 0600 also where the umask has taken some of that away. */
+export async function makePrivate(file: FileHandle): Promise<void> {
+  const { mode } = await file.stat();
+  if ((mode & 0o777) !== privateFile) await file.chmod(privateFile);
 }
 
 /** Makes names that were created, renamed or removed in a directory outlive a power loss. */
@@ -102,7 +118,14 @@ export async function openForAppend(path: string): Promise<FileHandle> {
     constants.O_APPEND |
     constants.O_CREAT |
     constants.O_NOFOLLOW;
-  return open(path, flags, privateFile);
+  const file = await open(path, flags, privateFile);
+  try {
+    await makePrivate(file);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }
 
 function temporaryName(path: string): string {

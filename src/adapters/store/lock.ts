@@ -12,7 +12,12 @@ import { readFileBounded } from "../files/read-file.ts";
 import { startCompanion, type Companion } from "../process/companion.ts";
 import { isAlive, ownIdentity } from "../process/processes.ts";
 import { checkOwnership, findProgram } from "../process/trust.ts";
-import { makeDirectory, sweepLeftovers, writeAtomically } from "./files.ts";
+import {
+  makeDirectory,
+  makePrivate,
+  sweepLeftovers,
+  writeAtomically,
+} from "./files.ts";
 import { number, record, string } from "./shape.ts";
 
 export interface LockRequest {
@@ -79,7 +84,8 @@ async function prepareLockFile(runDir: string): Promise<string> {
   try {
     await makeDirectory(runDir);
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-    await (await open(file, flags, 0o600)).close();
+    await using handle = await open(file, flags, 0o600);
+    await makePrivate(handle);
   } catch (error) {
     throw unavailable(file, (error as Error).message, error);
   }

@@ -26,7 +26,7 @@ import {
 } from "./openssl-verify.ts";
 import { pemOf } from "./pem-of.ts";
 import type { TrustRoots } from "./roots.ts";
-import { withScratchFile } from "./scratch.ts";
+import { NoScratchFile, withScratchFile } from "./scratch.ts";
 import { faultsOf, isUntrusted } from "./verify-faults.ts";
 
 /** Verdicts kept from earlier runs; a key names everything that a verdict depends on. */
@@ -108,7 +108,7 @@ export function isIssuedBy(subject: Certificate, issuer: Certificate): boolean {
 
 export type Verdict =
   | { readonly kind: "judged"; readonly faults: readonly ChainFault[] }
-  /** There is no `openssl` that could be asked. */
+  /** There is no `openssl` that could be asked, or no room for its question. */
   | { readonly kind: "unjudged"; readonly reason: string };
 
 /** Every fault of the chain but the leaf's own dates; leaf first, at least one certificate. */
@@ -184,7 +184,7 @@ async function ask(
       ? await judge(null)
       : await withScratchFile(context.temporaryDir, others.join(""), judge);
   } catch (error) {
-    if (error instanceof JudgeFailure)
+    if (error instanceof JudgeFailure || error instanceof NoScratchFile)
       return { kind: "unjudged", reason: error.message };
     throw error;
   }

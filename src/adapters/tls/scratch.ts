@@ -4,17 +4,22 @@
  * verdict rests on must be nobody else's to write.
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, stat, unlink, writeFile } from "node:fs/promises";
+import { readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { LivecertError } from "../../errors.ts";
+import { attemptWrite } from "../store/failure.ts";
+import { makeDirectory, writeNew } from "../store/files.ts";
 
 const prefix = "certificates-";
 const leftoverMs = 10 * 60 * 1000;
 
+/** The disk takes no more; what was to be asked with the file cannot be asked. */
+export class NoScratchFile extends Error {}
+
 /**
  * Writes the text to a new file (0600), hands its path to `use`, and removes it. What a killed run left behind is swept.
  *
- * @throws LivecertError `state-unwritable`
+ * @throws NoScratchFile where the disk is full, read-only or broken; LivecertError `state-unwritable` where the place is
+ *   not ours to write
  */
 export async function withScratchFile<Result>(
   directory: string,
@@ -22,8 +27,8 @@ export async function withScratchFile<Result>(
   use: (path: string) => Promise<Result>,
 ): Promise<Result> {
   const path = join(directory, `${prefix}${randomUUID()}.pem`);
-  await create(directory, path, text);
   try {
+    await create(directory, path, text);
     return await use(path);
   } finally {
     await unlink(path).catch(ignore);
@@ -35,16 +40,11 @@ async function create(
   path: string,
   text: string,
 ): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await writeFile(path, text, { mode: 0o600, flag: "wx" });
-  } catch (cause) {
-    throw new LivecertError(
-      "state-unwritable",
-      `a temporary file cannot be written in ${directory}`,
-      { cause, remedy: "run livecert as root, or choose another --run-dir" },
-    );
-  }
+  const created = await attemptWrite(path, async () => {
+    await makeDirectory(directory);
+    await writeNew(path, text);
+  });
+  if (created.kind === "not-written") throw new NoScratchFile(created.warning);
   await sweep(directory);
 }
 
@@ -60,7 +60,7 @@ async function sweep(directory: string): Promise<void> {
   }
 }
 
-/** Somebody else swept it. */
+/** It was never made, or somebody else swept it. */
 function ignore(): void {
   return undefined;
 }

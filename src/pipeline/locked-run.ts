@@ -10,7 +10,7 @@ import type { LineageReport, RunDocument } from "../core/report/document.ts";
 import { LivecertError } from "../errors.ts";
 import { lineageFiles } from "./candidates.ts";
 import { sourceId } from "./examine.ts";
-import { dueEntries } from "./queue.ts";
+import { dueEntries, isOfOwnCertbot } from "./queue.ts";
 import { briefDocument, briefReport } from "./report.ts";
 import { run } from "./run.ts";
 import type { RunRequest, Scope, World } from "./world.ts";
@@ -21,6 +21,8 @@ export interface LockedRunOptions {
   readonly lockWaitMs: number;
   /** For the whole run besides waiting for the lock; null: none. */
   readonly limitMs: number | null;
+  /** What the Certbot that calls us has deferred waits for its post hook; otherwise it is taken along. */
+  readonly leavesDeferred?: boolean;
 }
 
 /**
@@ -60,13 +62,26 @@ async function underLock(
   await world.store.queue.recover();
   const done = await doneByAnother(world, request, options.own);
   if (done !== null) return done;
-  const due = await withoutVanished(world, await dueEntries(world));
+  const due = await withoutVanished(world, await entriesFor(world, options));
   const scope = withQueued(request.scope, due);
   const document = await withinLimit(world, options.limitMs, (limited) =>
     run(limited, { ...request, scope }),
   );
   await settleQueue(world, due, document);
   return document;
+}
+
+async function entriesFor(
+  world: World,
+  { own, leavesDeferred }: LockedRunOptions,
+): Promise<readonly Queued[]> {
+  const due = await dueEntries(world);
+  if (leavesDeferred !== true) return due;
+  const ownPaths = new Set(own.map(({ lineage }) => lineage.path));
+  return due.filter(
+    ({ entry }) =>
+      ownPaths.has(entry.lineage.path) || !isOfOwnCertbot(world, entry),
+  );
 }
 
 /** Ends a run that takes too long; what it was about stays queued. */

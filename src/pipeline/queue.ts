@@ -25,10 +25,16 @@ export async function dueEntries(world: World): Promise<readonly Queued[]> {
   return queued.filter(({ entry }) => isDue(world, entry));
 }
 
-function isDue(world: World, { certbot, at }: QueueEntry): boolean {
+/** Whether it was queued by a hook of the very Certbot run that calls us. */
+export function isOfOwnCertbot(world: World, { certbot }: QueueEntry): boolean {
   const own = ownCertbot(world);
+  return own !== null && certbot !== null && isSameProcess(own, certbot);
+}
+
+function isDue(world: World, entry: QueueEntry): boolean {
+  const { certbot, at } = entry;
   if (certbot === null || !isAlive(certbot)) return true;
-  if (own !== null && isSameProcess(own, certbot)) return true;
+  if (isOfOwnCertbot(world, entry)) return true;
   const waitedMs = world.now().getTime() - Date.parse(at);
   // A clock that was set back, or nonsense in the entry, must not make it wait for ever.
   return !(waitedMs >= 0 && waitedMs < world.settings.limits.certbotWaitMs);

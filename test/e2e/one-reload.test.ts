@@ -15,11 +15,13 @@ const names = Array.from(
 );
 /** Certbot renews in the order of the names. */
 const [first = "", second = "", third = "", fourth = ""] = names;
+/** Renewed among them, and used by no server block. */
+const damaged = "m10-damaged.example.test";
 let pebble: PebbleBed;
 
 beforeAll(async () => {
   pebble = await PebbleBed.start();
-  await pebble.issueEach(names);
+  await pebble.issueEach([...names, damaged]);
 });
 
 afterAll(async () => {
@@ -77,13 +79,19 @@ function outcomes({ lineages }: RunDocument): readonly unknown[] {
 }
 
 describe("renewal-hooks/{deploy,post}/livecert", () => {
-  it("makes one reload for 20 lineages renewed in one run of Certbot, each seen by a client", async () => {
+  it("makes one reload for 20 lineages renewed in one run of Certbot, each seen by a client, and rejects a damaged one at once", async () => {
     await using bed = await createBed(names);
+    await bed.addHook(
+      "deploy",
+      "aa-damages",
+      `[ "\${RENEWED_LINEAGE##*/}" != ${damaged} ] || : >"$RENEWED_LINEAGE/privkey.pem"`,
+    );
     const before = await Promise.all(names.map((name) => bed.served(name)));
 
     const renewal = await bed.renew();
 
     expect(renewal.exitCode).toBe(0);
+    expect(renewal.stdout).toContain(`${damaged}: rejected`);
     const onDisk = await Promise.all(names.map((name) => bed.onDisk(name)));
     expect(onDisk.filter((one) => before.includes(one))).toEqual([]);
     expect(await bed.notLive()).toEqual([]);

@@ -1,7 +1,4 @@
-import {
-  runningCertbot,
-  type CertbotProcess,
-} from "../../adapters/certbot/at-work.ts";
+import { runningCertbot } from "../../adapters/certbot/at-work.ts";
 import { readHookEnvironment } from "../../adapters/certbot/environment.ts";
 import { readRenewalConfiguration } from "../../adapters/certbot/renewal.ts";
 import { currentVersion } from "../../adapters/certbot/snapshot.ts";
@@ -78,13 +75,11 @@ async function renewed(
     const deferred = await deferLineage(world, request, lineage);
     if (deferred !== null) return deferred;
   }
-  return lockedRun(
-    world,
-    request,
-    hookLimits(world, [
-      queueEntry(world, lineage, await currentVersion(lineage)),
-    ]),
-  );
+  const own = queueEntry(world, lineage, await currentVersion(lineage));
+  return lockedRun(world, request, {
+    ...hookLimits(world, [own]),
+    leavesDeferred: isFlushedLater(invocation, world),
+  });
 }
 
 /**
@@ -92,18 +87,26 @@ async function renewed(
  * after the deploy hook, so that lineage is verified afterwards.
  */
 async function isDeferred(
-  { arguments: { mode } }: Invocation<HookArguments>,
-  { certbot, settings }: World,
+  invocation: Invocation<HookArguments>,
+  world: World,
   lineage: Lineage,
 ): Promise<boolean> {
-  if (certbot === null || certbot.isDryRun) return false;
-  if (mode === "defer" && hasLaterCall(certbot)) return true;
-  const renewal = await readRenewalConfiguration(lineage, settings.certbotDir);
+  if (world.certbot === null || isDryRun(world)) return false;
+  if (isFlushedLater(invocation, world)) return true;
+  const { certbotDir } = world.settings;
+  const renewal = await readRenewalConfiguration(lineage, certbotDir);
   return renewal?.installer === "nginx";
 }
 
-function hasLaterCall({ subcommand, directoryHooks }: CertbotProcess): boolean {
-  return subcommand === "renew" && directoryHooks;
+function isFlushedLater(
+  { arguments: { mode } }: Invocation<HookArguments>,
+  { certbot }: World,
+): boolean {
+  return (
+    mode === "defer" &&
+    certbot?.subcommand === "renew" &&
+    certbot.directoryHooks
+  );
 }
 
 /** `certbot renew --dry-run --run-deploy-hooks` calls with the files as they are: that is looked at, and nothing else. */

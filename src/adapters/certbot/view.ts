@@ -14,11 +14,12 @@ const maxLinks = 40;
 
 /** Looks at the four names and at Certbot's `previous_*` links; never throws. */
 export async function viewLineage({ path }: Lineage): Promise<LineageView> {
+  const physical = rememberPhysical();
   const [cert, privkey, chain, fullchain, names] = await Promise.all([
-    viewEntry(path, "cert"),
-    viewEntry(path, "privkey"),
-    viewEntry(path, "chain"),
-    viewEntry(path, "fullchain"),
+    viewEntry(path, "cert", physical),
+    viewEntry(path, "privkey", physical),
+    viewEntry(path, "chain", physical),
+    viewEntry(path, "fullchain", physical),
     readdir(path).catch(() => []),
   ]);
   return {
@@ -36,10 +37,11 @@ export async function currentVersion(lineage: Lineage): Promise<number | null> {
 async function viewEntry(
   directory: string,
   kind: LineageKind,
+  physical: Physical,
 ): Promise<LineageEntry> {
   const targets: string[] = [];
   for (let path = join(directory, `${kind}.pem`); ;) {
-    const next = await follow(path);
+    const next = await follow(path, physical);
     if (typeof next !== "string")
       return targets.length === 0 ? next : { kind: "link", targets };
     targets.push(next);
@@ -50,7 +52,10 @@ async function viewEntry(
 }
 
 /** The link's target with its directory's own links followed, so that two ways to one file look the same. */
-async function follow(path: string): Promise<string | LineageEntry> {
+async function follow(
+  path: string,
+  physical: Physical,
+): Promise<string | LineageEntry> {
   try {
     const target = await readlink(path);
     const directory = await physical(dirname(path));
@@ -65,6 +70,16 @@ async function follow(path: string): Promise<string | LineageEntry> {
   }
 }
 
-async function physical(directory: string): Promise<string> {
-  return realpath(directory).catch(() => directory);
+/** A directory without links on the way to it. */
+type Physical = (directory: string) => Promise<string>;
+
+/** For one view, whose entries all lie in the same two directories. */
+function rememberPhysical(): Physical {
+  const known = new Map<string, Promise<string>>();
+  return (directory) => {
+    const found =
+      known.get(directory) ?? realpath(directory).catch(() => directory);
+    known.set(directory, found);
+    return found;
+  };
 }

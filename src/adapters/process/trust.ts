@@ -2,9 +2,17 @@
  * The ownership rule: livecert often runs as root, so what it runs, reads as its configuration or keeps as its state must
  * be out of everybody else's reach. That holds for the file and for every directory on the way to it, links included: who
  * may write to a directory may replace what lies in it, unless the directory is sticky and the entry is not theirs.
+ *
+ * A run asks about a hundred names, which the kernel knows by heart: each look by a promise would cost ten times as much.
  */
-import { constants, type Stats } from "node:fs";
-import { access, lstat, readlink, stat } from "node:fs/promises";
+import {
+  accessSync,
+  constants,
+  lstatSync,
+  readlinkSync,
+  statSync,
+  type Stats,
+} from "node:fs";
 import { dirname, isAbsolute, join, parse, resolve } from "node:path";
 import { programPath } from "./environment.ts";
 
@@ -29,24 +37,32 @@ const maxLinks = 40;
  * Whether only root and our own user can change what `path` leads to. Never throws; a path that does not exist or cannot
  * be looked at is untrusted, with that as the reason.
  */
-export async function checkOwnership(path: string): Promise<Ownership> {
+export function checkOwnership(path: string): Promise<Ownership> {
+  return Promise.resolve(ownershipOf(path));
+}
+
+function ownershipOf(path: string): Ownership {
   try {
-    return await walk(resolve(path));
+    return walk(resolve(path));
   } catch (error) {
     return untrusted(`${path}: ${lookFailure(error)}`);
   }
 }
 
 /** The first trusted program of that name along a search path; by default the system's directories, never our PATH. */
-export async function findProgram(
+export function findProgram(
   name: string,
   searchPath: string = programPath,
 ): Promise<FoundProgram> {
+  return Promise.resolve(lookFor(name, searchPath));
+}
+
+function lookFor(name: string, searchPath: string): FoundProgram {
   let refused: FoundProgram = { kind: "absent" };
   for (const directory of searchPath.split(":").filter(isAbsolute)) {
     const path = join(directory, name);
-    if (!(await isProgram(path))) continue;
-    const ownership = await checkOwnership(path);
+    if (!isProgram(path)) continue;
+    const ownership = ownershipOf(path);
     if (ownership.kind === "trusted") return { kind: "found", path };
     if (refused.kind === "absent")
       refused = { kind: "untrusted", path, reason: ownership.reason };
@@ -54,21 +70,21 @@ export async function findProgram(
   return refused;
 }
 
-async function isProgram(path: string): Promise<boolean> {
+function isProgram(path: string): boolean {
   try {
-    await access(path, constants.X_OK);
-    return (await stat(path)).isFile();
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
   } catch {
     return false;
   }
 }
 
 /** Goes down from the root, one name at a time, and starts again at a link's target. */
-async function walk(path: string): Promise<Ownership> {
+function walk(path: string): Ownership {
   let checked = parse(path).root;
   let ahead = namesOf(path);
   let links = 0;
-  let directory = await lstat(checked);
+  let directory = lstatSync(checked);
   const rootReason = reasonAgainst(checked, directory, null);
   if (rootReason !== null) return untrusted(rootReason);
 
@@ -76,7 +92,7 @@ async function walk(path: string): Promise<Ownership> {
     const name = ahead.shift();
     if (name === undefined) return { kind: "trusted", resolved: checked };
     const next = join(checked, name);
-    const stats = await lstat(next);
+    const stats = lstatSync(next);
     const reason = reasonAgainst(next, stats, directory);
     if (reason !== null) return untrusted(reason);
     if (!stats.isSymbolicLink()) {
@@ -86,10 +102,10 @@ async function walk(path: string): Promise<Ownership> {
     }
     links += 1;
     if (links > maxLinks) return untrusted(`${path}: too many links`);
-    const target = resolve(dirname(next), await readlink(next));
+    const target = resolve(dirname(next), readlinkSync(next));
     ahead = [...namesOf(target), ...ahead];
     checked = parse(target).root;
-    directory = await lstat(checked);
+    directory = lstatSync(checked);
   }
 }
 

@@ -1,6 +1,6 @@
-import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 import type { Certificate } from "../../core/certificate/certificate.ts";
+import { isIpAddress } from "../../core/nginx/address.ts";
 import { x509Of } from "./certificate.ts";
 
 /**
@@ -12,14 +12,14 @@ export function covers(certificate: Certificate, name: string): boolean {
   const asked = askable(name);
   if (asked === "") return false;
   const x509 = x509Of(certificate);
-  return isIP(asked) === 0
-    ? x509.checkHost(asked, { subject: "default" }) !== undefined
-    : x509.checkIP(asked) !== undefined;
+  return isIpAddress(asked)
+    ? x509.checkIP(asked) !== undefined
+    : x509.checkHost(asked, { subject: "default" }) !== undefined;
 }
 
 function askable(name: string): string {
   const bare = name.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
-  if (isIP(bare) !== 0) return bare;
+  if (isIpAddress(bare)) return bare;
   const labelled = bare.replace(/^\*\./, "any-label.");
   // An underscore or another oddity is refused by domainToASCII but not by Nginx or clients.
   return domainToASCII(labelled) || labelled;

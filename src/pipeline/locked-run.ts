@@ -3,6 +3,7 @@
  * so that no renewal is lost and none is deployed twice, however many runs there are at once.
  */
 import { access } from "node:fs/promises";
+import { warningsOf, type Written } from "../adapters/store/failure.ts";
 import { takeLock } from "../adapters/store/lock.ts";
 import type { Queued } from "../adapters/store/queue.ts";
 import type { QueueEntry } from "../core/decision/record.ts";
@@ -39,7 +40,7 @@ export async function lockedRun(
     return withinLimit(world, options.limitMs, (limited) =>
       run(limited, request),
     );
-  for (const entry of options.own) await world.store.queue.put(entry);
+  const queued = await queueAll(world, options.own);
   const { runDir } = world.settings;
   await using lock = await world.stopwatch.time("lock", () =>
     takeLock({
@@ -51,24 +52,46 @@ export async function lockedRun(
   );
   world.log.debug("lock taken", { waitedMs: Math.round(lock.waitedMs) });
   const signal = AbortSignal.any([world.signal, lock.lost]);
-  return await underLock({ ...world, signal }, request, options);
+  return await underLock({ ...world, signal }, request, options, queued);
+}
+
+async function queueAll(
+  world: World,
+  entries: readonly QueueEntry[],
+): Promise<readonly Written[]> {
+  const results: Written[] = [];
+  for (const entry of entries) results.push(await world.store.queue.put(entry));
+  return results;
 }
 
 async function underLock(
   world: World,
   request: RunRequest,
   options: LockedRunOptions,
+  queued: readonly Written[],
 ): Promise<RunDocument> {
-  await world.store.queue.recover();
-  const done = await doneByAnother(world, request, options.own);
+  const recovered = await world.store.queue.recover();
+  const isQueued = queued.every(({ kind }) => kind === "written");
+  const done = isQueued
+    ? await doneByAnother(world, request, options.own)
+    : null;
   if (done !== null) return done;
   const due = await withoutVanished(world, await entriesFor(world, options));
   const scope = withQueued(request.scope, due);
   const document = await withinLimit(world, options.limitMs, (limited) =>
     run(limited, { ...request, scope }),
   );
-  await settleQueue(world, due, document);
-  return document;
+  const settled = await settleQueue(world, due, document);
+  return withWarnings(document, [...queued, recovered, ...settled]);
+}
+
+/** The disk may have refused the queue alone, or what the run has told already. */
+function withWarnings(
+  document: RunDocument,
+  results: readonly Written[],
+): RunDocument {
+  const warnings = [...document.warnings, ...warningsOf(results)];
+  return { ...document, warnings: [...new Set(warnings)] };
 }
 
 async function entriesFor(
@@ -152,14 +175,16 @@ async function settleQueue(
   world: World,
   due: readonly Queued[],
   document: RunDocument,
-): Promise<void> {
+): Promise<readonly Written[]> {
+  const results: Written[] = [];
   for (const queued of due) {
     const report = document.lineages.find(
       ({ path }) => path === queued.entry.lineage.path,
     );
     if (report?.outcome == null || report.outcome === "deferred") continue;
-    await world.store.queue.removeIfUnchanged(queued);
+    results.push(await world.store.queue.removeIfUnchanged(queued));
   }
+  return results;
 }
 
 /** While a hook waited, another run may have dealt with its very version: its recorded outcome is this hook's too. */

@@ -16,10 +16,11 @@ import {
   type Present,
   type Weighed,
 } from "../core/validation/no-regression.ts";
-import { lineageFiles } from "./candidates.ts";
+import { isPattern, lineageFiles } from "./candidates.ts";
 import type { Discovery } from "./discover.ts";
 import {
   examineSource,
+  notRead,
   sourceId,
   type Examined,
   type Patience,
@@ -122,17 +123,24 @@ async function prepare(
     : undefined;
   const examined =
     known ??
-    (await examineSource(world, candidate.files, {
-      record,
-      patience: options.patience,
-      knownIssuers: [],
-    }));
+    (namesNoFile(candidate)
+      ? notRead(candidate.files)
+      : await examineSource(world, candidate.files, {
+          record,
+          patience: options.patience,
+          knownIssuers: [],
+        }));
   return {
     candidate,
     examined,
     record,
     plan: planFor(discovery, candidate, examined),
   };
+}
+
+/** A path with a variable that no known lineage matches: only a handshake tells which file is meant. */
+function namesNoFile({ source, lineage }: Candidate): boolean {
+  return source !== null && lineage === null && isPattern(source);
 }
 
 /** What was read as a lineage before Nginx was asked is what Nginx loads, unless its directives say more. */
@@ -177,7 +185,7 @@ async function judge(
   const findings = [
     ...copyFindings(candidate),
     ...examined.examination.findings,
-    ...namesOf(examined, record, plan, points),
+    ...namesOf(examined, prepared, points),
   ];
   const present = await presentOf(world, {
     examined,
@@ -265,12 +273,13 @@ function copyFindings({
 /** Names that Nginx hands this source out for, against what clients are handed for them at present. */
 function namesOf(
   examined: Examined,
-  record: SourceRecord | null,
-  plan: ProbePlan | null,
+  { candidate: { source }, record, plan }: Prepared,
   points: readonly ObservedPoint[],
 ): readonly Finding[] {
   const { leaf } = examined.examination;
-  if (plan === null || leaf === null) return [];
+  // Which of the block's names a path with a variable is for, only a handshake tells.
+  if (plan === null || leaf === null || source === null || isPattern(source))
+    return [];
   const present = presentLeaves(record, points);
   const presentCovers = (name: string): boolean =>
     present.some((served) => covers(served, name));

@@ -41,25 +41,53 @@ export function candidatesOf(
   lineages: readonly Lineage[],
 ): readonly Candidate[] {
   const known = new Map(lineages.map((lineage) => [lineage.path, lineage]));
-  const candidateOf = (source: CertificateSource): Candidate => {
+  const candidatesFor = (source: CertificateSource): readonly Candidate[] => {
     const files = localFiles(target, model, source);
-    const lineage = source.dynamic
-      ? null
-      : (known.get(dirname(files.certificate)) ??
-        lineageOfPath(files.certificate, world.settings.certbotDir));
-    return {
-      files: { ...files, lineage },
-      lineage,
-      source,
-      isOutdatedCopy: false,
-    };
+    if (isPattern(source)) return matchingLineages(source, files, lineages);
+    const lineage =
+      known.get(dirname(files.certificate)) ??
+      lineageOfPath(files.certificate, world.settings.certbotDir);
+    return [candidate(source, { ...files, lineage })];
   };
-  const serving = certificateSources(model).map(candidateOf);
+  const serving = certificateSources(model).flatMap(candidatesFor);
   const served = new Set(serving.map(({ lineage }) => lineage?.path));
   const others = unservedSources(model)
-    .map(candidateOf)
+    .flatMap(candidatesFor)
     .filter(({ lineage }) => lineage !== null && !served.has(lineage.path));
   return [...serving, ...others];
+}
+
+function candidate(source: CertificateSource, files: SourceFiles): Candidate {
+  return { files, lineage: files.lineage, source, isOutdatedCopy: false };
+}
+
+/** The path of the certificate or its key holds a variable, so no single file has that name. */
+export function isPattern({
+  certificate,
+  key,
+  dynamic,
+}: Pick<CertificateSource, "certificate" | "key" | "dynamic">): boolean {
+  return dynamic && `${certificate} ${key ?? ""}`.includes("$");
+}
+
+/** The lineages that a path like `live/$ssl_server_name/fullchain.pem` can lead to; the pattern itself without any. */
+function matchingLineages(
+  source: CertificateSource,
+  files: Omit<SourceFiles, "lineage">,
+  lineages: readonly Lineage[],
+): readonly Candidate[] {
+  const words = files.certificate.split(/\$(?:\{\w+\}|\w+)/);
+  const pattern = new RegExp(`^${words.map(escaped).join("[^/]+")}$`, "s");
+  const matching = lineages
+    .map(lineageFiles)
+    .filter(({ certificate }) => pattern.test(certificate));
+  return matching.length === 0
+    ? [candidate(source, { ...files, lineage: null })]
+    : matching.map((own) => candidate(source, own));
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
 }
 
 /** Certificates that Nginx loads for other ends than to hand them out (`proxy_ssl_certificate`, …). */

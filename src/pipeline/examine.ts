@@ -104,9 +104,7 @@ export async function examineSource(
       signal: world.signal,
     },
   );
-  const identities = [read.certificate, read.key].flatMap((reading) =>
-    reading?.kind === "read" ? [reading.identity] : [],
-  );
+  const identities = await identitiesOf([read.certificate, read.key]);
   return {
     files,
     label,
@@ -123,6 +121,21 @@ export async function examineSource(
     },
     verdict: memory.verdict(),
     rehearsal: memory.rehearsal(),
+  };
+}
+
+/** Where no file can be named, there is nothing to judge. */
+export function notRead(files: SourceFiles): Examined {
+  return {
+    files,
+    label: files.lineage?.name ?? files.certificate,
+    version: null,
+    identities: [],
+    filesKey: filesKey([]),
+    changedAt: null,
+    examination: { leaf: null, certificates: [], bundle: null, findings: [] },
+    verdict: null,
+    rehearsal: null,
   };
 }
 
@@ -237,6 +250,19 @@ function rememberVerdicts(record: SourceRecord | null) {
     verdict: () => verdict,
     rehearsal: () => rehearsal,
   };
+}
+
+/** As they were read; what cannot be read is told from its next version all the same, as `identifyFiles` sees it. */
+async function identitiesOf(
+  readings: readonly (FileReading<unknown> | null)[],
+): Promise<readonly FileIdentity[]> {
+  const identities = await Promise.all(
+    readings.map(async (reading) => {
+      if (reading?.kind === "read") return reading.identity;
+      return reading?.kind === "unreadable" ? identifyFile(reading.path) : null;
+    }),
+  );
+  return identities.filter((identity) => identity !== null);
 }
 
 /** The files as they are now, without reading them. */

@@ -1,0 +1,100 @@
+/** Certificate sources that are no ordinary pair of files must neither be called broken nor stand in the others' way. */
+import { mkdir, unlink } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { HostBed } from "../support/host.ts";
+import { serverBlock } from "../support/nginx.ts";
+
+describe("a path with a variable", () => {
+  it("is unverified for the lineages that it can lead to, needs no reload and is no failure", async () => {
+    await using host = await HostBed.create();
+    await host.renew("a.test");
+    await host.renew("b.test");
+    const address = await host.nginx.address();
+    const directory = `${host.certbot.path}/live/$ssl_server_name`;
+    await host.nginx.configure({
+      main: "user root;",
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names: ["a.test", "b.test"],
+        pairs: [
+          {
+            certificate: `${directory}/fullchain.pem`,
+            key: `${directory}/privkey.pem`,
+          },
+        ],
+      }),
+    });
+    await host.nginx.start();
+    await host.renew("a.test");
+    expect(await host.isLive("a.test", address)).toBe(true);
+
+    const named = await host.livecert.document(["deploy", "a.test"]);
+    expect(named).toMatchObject({ outcome: "unverified", exitCode: 0 });
+    const all = await host.livecert.document(["deploy"]);
+    expect(
+      all.lineages.map(({ name, outcome, findings }) => ({
+        name,
+        outcome,
+        findings,
+      })),
+    ).toEqual([
+      { name: "a.test", outcome: "unverified", findings: [] },
+      { name: "b.test", outcome: "unverified", findings: [] },
+    ]);
+    expect(await host.nginx.reconfigurations()).toBe(0);
+  });
+
+  it("that no lineage matches is listed with its words, and is no failure", async () => {
+    await using host = await HostBed.create();
+    const pair = await host.renew("a.test");
+    const address = await host.nginx.address();
+    const certificate = "/srv/certificates/$ssl_server_name.pem";
+    await host.nginx.configure({
+      http:
+        serverBlock({
+          listen: [`${address} ssl`],
+          names: ["a.test"],
+          pairs: [pair],
+        }) +
+        serverBlock({
+          listen: [`${address} ssl`],
+          names: ["b.test"],
+          pairs: [{ certificate, key: certificate }],
+        }),
+    });
+    await host.nginx.start();
+    await host.renew("a.test");
+    const { lineages } = await host.livecert.document(["deploy"]);
+    expect(lineages.map(({ path, outcome }) => ({ path, outcome }))).toEqual([
+      { path: host.certbot.live("a.test"), outcome: "deployed" },
+      { path: certificate, outcome: "unverified" },
+    ]);
+  });
+});
+
+describe("a key that is a directory", () => {
+  it("of a lineage that nobody uses does not keep the others from being deployed", async () => {
+    await using host = await HostBed.create();
+    const pair = await host.renew("a.test");
+    await host.renew("b.test");
+    const address = await host.nginx.address();
+    await host.nginx.configure({
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names: ["a.test"],
+        pairs: [pair],
+      }),
+    });
+    await host.nginx.start();
+    await host.renew("a.test");
+    await unlink(host.certbot.live("b.test", "privkey"));
+    await mkdir(host.certbot.live("b.test", "privkey"));
+
+    const { lineages } = await host.livecert.document(["deploy"]);
+    expect(lineages.map(({ name, outcome }) => ({ name, outcome }))).toEqual([
+      { name: "a.test", outcome: "deployed" },
+      { name: "b.test", outcome: "rejected" },
+    ]);
+    expect(await host.isLive("a.test", address)).toBe(true);
+  });
+});

@@ -1,12 +1,18 @@
 /**
- * Builds dist/livecert.js, the whole program in one file. Two things keep its start short, since V8 parses a file to its
- * end before the first line runs:
+ * Builds dist/livecert.js, the whole program in one file. V8 parses a file to its end before its first line runs, so what
+ * is not needed at once is kept in it as text and compiled when it is first imported: every package, and everything that
+ * src/main.ts imports by `import()`. So `--version` parses next to nothing, and a hook no package that it does not use.
  *
- * - Packages are kept in it as text and compiled when they are first imported, so `--version` parses none of them.
- * - Node's own modules are loaded by `require` when they are reached; an ES module would load all of them at once.
+ * Node's own modules are loaded by `require` when they are reached; an ES module would load all of them at once.
  */
 import { readFileSync } from "node:fs";
-import { build, type BuildOptions, type Plugin } from "esbuild";
+import { relative, resolve } from "node:path";
+import {
+  build,
+  type BuildOptions,
+  type OnResolveArgs,
+  type Plugin,
+} from "esbuild";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as {
   version: string;
@@ -20,44 +26,55 @@ const common = {
   minifyWhitespace: true,
   minifySyntax: true,
   logLevel: "warning",
-  // An ES module's own address, which neither output format has.
-  define: { "import.meta.url": "livecertUrl" },
+  define: {
+    LIVECERT_VERSION: JSON.stringify(version),
+    // An ES module's own address, which neither output format has.
+    "import.meta.url": "livecertUrl",
+  },
 } as const satisfies BuildOptions;
 
-/** Whatever is imported by a bare name, Node's own modules aside. */
-const packagesAsText: Plugin = {
-  name: "packages as text",
+const laterAsText: Plugin = {
+  name: "later as text",
   setup(outer) {
-    outer.onResolve({ filter: /^[^./]/ }, async (imported) => {
-      if (imported.kind === "entry-point" || imported.path.startsWith("node:"))
-        return null;
-      if (imported.pluginData === "found") return null;
+    outer.onResolve({ filter: /.*/ }, async (imported) => {
       const { kind, resolveDir, path } = imported;
+      if (imported.pluginData === "found" || !isForLater(imported)) return null;
       const found = await outer.resolve(path, {
         kind,
         resolveDir,
         pluginData: "found",
       });
-      return { ...found, namespace: "package" };
+      return { ...found, namespace: "later" };
     });
-    outer.onLoad({ filter: /.*/, namespace: "package" }, async ({ path }) => ({
+    outer.onLoad({ filter: /.*/, namespace: "later" }, async ({ path }) => ({
       contents: await textModule(path),
     }));
   },
 };
 
-/** A module that compiles the package at `path` when it is reached, and has the package's exports. */
+function isForLater({ kind, path, importer }: OnResolveArgs): boolean {
+  if (kind === "entry-point" || path.startsWith("node:")) return false;
+  const isPackage = /^[^./]/.test(path);
+  return (
+    isPackage ||
+    (importer === resolve("src/main.ts") && kind === "dynamic-import")
+  );
+}
+
+/** A module that compiles what is at `path` when it is reached, and has its exports. */
 async function textModule(path: string): Promise<string> {
+  const isPackage = path.includes("/node_modules/");
   const { outputFiles, metafile } = await build({
     ...common,
     entryPoints: [path],
     write: false,
     metafile: true,
     format: "cjs",
-    outfile: "package.js",
-    minifyIdentifiers: true,
+    outfile: "later.js",
+    minifyIdentifiers: isPackage,
+    plugins: isPackage ? [] : [laterAsText],
   });
-  const name = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path;
+  const name = relative(isPackage ? "node_modules" : ".", path);
   const lines = [
     'const { compileFunction } = process.getBuiltinModule("node:vm");',
     "const compiled = { exports: {} };",
@@ -84,8 +101,7 @@ await build({
   entryPoints: ["src/main.ts"],
   outfile: "dist/livecert.js",
   format: "iife",
-  plugins: [packagesAsText],
-  define: { ...common.define, LIVECERT_VERSION: JSON.stringify(version) },
+  plugins: [laterAsText],
   banner: {
     js: `#!/usr/bin/env node
 import { createRequire } from "node:module";

@@ -10,8 +10,10 @@ else void start();
 
 async function start(): Promise<void> {
   ignoreGoneReaders();
-  const { reportUncaught, runCommandLine } = await import("./cli/run.ts");
-  const signal = await abortedBySignals();
+  // The build makes of this one import everything that --version does not load.
+  const { abortedBySignals, reportUncaught, runCommandLine } =
+    await import("./cli/run.ts");
+  const signal = abortedBySignals();
   const surroundings: Process = {
     words,
     environment: process.env,
@@ -33,22 +35,6 @@ async function start(): Promise<void> {
     void uncaught.then(end);
   });
   await end(await runCommandLine(surroundings));
-}
-
-/** What is under way gets this long to stop in an orderly way. */
-const stopLimitMs = 5_000;
-
-async function abortedBySignals(): Promise<AbortSignal> {
-  const { signalNumbers, StoppedBySignal } = await import("./cli/failure.ts");
-  const ending = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    // The second one is Node's to handle: it ends the process at once.
-    process.once(signal, () => {
-      ending.abort(new StoppedBySignal(signal));
-      const leave = () => process.exit(128 + signalNumbers[signal]);
-      setTimeout(leave, stopLimitMs).unref();
-    });
-  return ending.signal;
 }
 
 /** A pipe takes 64 KiB at a time; what its reader has not fetched yet would be lost at the exit. */

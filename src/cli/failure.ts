@@ -1,5 +1,6 @@
 import { printable } from "../core/report/text.ts";
 import { LivecertError } from "../errors.ts";
+import { signalNumbers, StoppedBySignal } from "./signals.ts";
 
 /** How a run ended that could not go on. */
 export interface Failure {
@@ -8,21 +9,6 @@ export interface Failure {
   readonly text: string;
   /** A defect of livecert: its stack belongs in the log. */
   readonly isDefect: boolean;
-}
-
-/** Numbers of the signals that end a run in an orderly way (signal(7)). */
-export const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
-export type EndingSignal = keyof typeof signalNumbers;
-
-/** The reason with which a run's AbortSignal is aborted. */
-export class StoppedBySignal extends Error {
-  override readonly name = "StoppedBySignal";
-  readonly signal: EndingSignal;
-
-  constructor(signal: EndingSignal) {
-    super(`stopped by ${signal}`);
-    this.signal = signal;
-  }
 }
 
 export function describeFailure(error: unknown, signal: AbortSignal): Failure {

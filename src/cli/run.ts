@@ -14,6 +14,8 @@ import {
 import type { ParsedLine } from "./parsed-line.ts";
 import { loadSettings, type LoadedSettings } from "./settings.ts";
 
+export { abortedBySignals } from "./signals.ts";
+
 /** What a run is given of the process. */
 export interface Process {
   /** The command line without program and script. */

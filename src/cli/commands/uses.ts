@@ -20,14 +20,23 @@ export async function run(
   const model = await obtainModel(invocation);
   for (const problem of model.problems)
     log.warn("part of the configuration was not understood", { ...problem });
-  const uses = usesOf(
-    model,
-    (path) => lineageOfPath(path, settings.certbotDir)?.name ?? null,
-  );
+  const uses = usesOf(model, lineageNames(settings.certbotDir));
   stdout.write(
     settings.json ? renderJson({ schema: 1, uses }) : renderUses(uses, stdout),
   );
   return 0;
+}
+
+/** Looks at the disk once for each path, since a thousand server blocks may share one certificate. */
+function lineageNames(certbotDir: string): (path: string) => string | null {
+  const known = new Map<string, string | null>();
+  return (path) => {
+    const name = known.get(path);
+    if (name !== undefined) return name;
+    const found = lineageOfPath(path, certbotDir)?.name ?? null;
+    known.set(path, found);
+    return found;
+  };
 }
 
 function obtainModel(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { describeFailure, StoppedBySignal } from "../../../src/cli/failure.ts";
+import { describeFailure } from "../../../src/cli/failure.ts";
+import { StoppedBySignal } from "../../../src/cli/signals.ts";
 import { LivecertError } from "../../../src/errors.ts";
 
 const going = new AbortController().signal;

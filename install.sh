@@ -3,7 +3,8 @@
 #
 #   ./install.sh --demo      issue, serve and renew a certificate on this machine's
 #                            loopback, in a temporary folder; nothing is left behind
-#   sudo ./install.sh        the program, two Certbot hooks, a timer for retries
+#   sudo ./install.sh        the program, two Certbot hooks, and the service; where no
+#                            systemd runs, a crontab that retries in its stead
 #   sudo ./install.sh --uninstall [--purge]
 #
 # A file that somebody edited after its installation is never overwritten and
@@ -17,7 +18,7 @@ umask 022
 usage() {
   cat <<'TEXT'
 usage: ./install.sh [--prefix DIR] [--certbot-dir DIR] [--node FILE]
-                    [--no-timer] [--dry-run]
+                    [--no-service] [--no-timer] [--dry-run]
        ./install.sh --uninstall [--purge] [--prefix DIR] [--dry-run]
        ./install.sh --demo
 
@@ -27,7 +28,9 @@ usage: ./install.sh [--prefix DIR] [--certbot-dir DIR] [--node FILE]
                      renewal-hooks/deploy and renewal-hooks/post are written
   --node FILE        the Node.js program to run livecert with (default: the
                      one in PATH)
-  --no-timer         no timer that takes up again what has failed
+  --no-service       a timer that takes up again what has failed, in place of
+                     the service that also finds what no hook told
+  --no-timer         neither of them
   --dry-run          only say what would be done
   --uninstall        remove what was installed; state is kept
   --purge            with --uninstall: remove the state as well
@@ -46,6 +49,7 @@ prefix=/usr/local
 certbot_dir=/etc/letsencrypt
 node=
 action=install
+service=yes
 timer=yes
 dry_run=no
 purge=no
@@ -68,6 +72,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
     ;;
+  --no-service) service=no ;;
   --no-timer) timer=no ;;
   --dry-run) dry_run=yes ;;
   --uninstall) action=uninstall ;;
@@ -238,18 +243,56 @@ place_hooks() {
   place "$certbot_dir/renewal-hooks/post/livecert" 0755
 }
 
-place_timer() {
-  if [ -d "$root/run/systemd/system" ]; then
-    for unit in livecert-retry.service livecert-retry.timer; do
-      fill "$here/systemd/$unit"
-      place "$units/$unit" 0644
-    done
-    tell_systemd daemon-reload
-    tell_systemd enable --quiet --now livecert-retry.timer
+# What makes certificates live where no hook did: the service where systemd runs
+# (DESTDIR's, for packagers), else what its init offers.
+place_follow_up() {
+  if [ ! -d "$root/run/systemd/system" ]; then
+    place_crontab
+  elif [ "$service" = yes ]; then
+    place_service
   else
-    fill "$here/systemd/livecert-retry.cron"
-    place "$crontabs/livecert-retry" 0644
+    place_timer
   fi
+}
+
+place_service() {
+  remove_units livecert-retry.timer livecert-retry.service
+  fill "$here/systemd/livecert.service"
+  place "$units/livecert.service" 0644
+  tell_systemd daemon-reload
+  tell_systemd enable --quiet livecert.service
+  # A restart, so that an upgrade runs from now on; what it was about is in its state.
+  if tell_systemd restart livecert.service; then
+    [ "$dry_run" = yes ] || [ -n "$root" ] ||
+      printf 'running: livecert.service (systemctl status livecert)\n'
+  else
+    fail "livecert.service did not start" "journalctl -u livecert -n 20"
+  fi
+}
+
+place_timer() {
+  remove_units livecert.service
+  for unit in livecert-retry.service livecert-retry.timer; do
+    fill "$here/systemd/$unit"
+    place "$units/$unit" 0644
+  done
+  tell_systemd daemon-reload
+  tell_systemd enable --quiet --now livecert-retry.timer
+}
+
+place_crontab() {
+  fill "$here/systemd/livecert-retry.cron"
+  place "$crontabs/livecert-retry" 0644
+  [ "$service" = no ] ||
+    printf 'no systemd runs here: let your init keep this running: %s watch\n' \
+      "$launcher"
+}
+
+# remove_units UNIT…: the first is what was enabled. An edited one is only disabled.
+remove_units() {
+  [ -e "$root$units/$1" ] || return 0
+  tell_systemd disable --quiet --now "$1" || :
+  for unit in "$@"; do discard "$units/$unit"; done
 }
 
 install() {
@@ -263,14 +306,15 @@ install() {
   fi
   place_program
   place_hooks
-  [ "$timer" = no ] || place_timer
+  [ "$timer" = no ] || place_follow_up
   save_manifest
   [ "$dry_run" = yes ] || printf 'next: %s doctor\n' "$launcher"
 }
 
 uninstall() {
   if [ -f "$manifest" ]; then
-    tell_systemd disable --quiet --now livecert-retry.timer || :
+    remove_units livecert.service
+    remove_units livecert-retry.timer livecert-retry.service
     cut -c 67- "$manifest" | sort -u >"$work/paths"
     while IFS= read -r path; do
       if is_ours "$path"; then

@@ -1,5 +1,5 @@
 /** Hands the document of a run to the renderer that was asked for; its exit code is the run's. */
-import type { RunDocument } from "../core/report/document.ts";
+import type { RunDocument, StatusDocument } from "../core/report/document.ts";
 import type { Invocation } from "./invocation.ts";
 import { renderJson } from "./render/json.ts";
 
@@ -19,13 +19,15 @@ export async function printRun(
 
 export async function printStatus(
   { stdout, settings, now }: Printing,
-  document: RunDocument,
+  document: StatusDocument,
 ): Promise<number> {
   if (settings.json) stdout.write(renderJson(document));
   else {
     const { renderStatus } = await import("./render/status.ts");
+    const { renderWatcher } = await import("./render/watcher.ts");
     const { colours, terminal } = stdout;
     stdout.write(renderStatus(document, { colours, terminal, now: now() }));
+    stdout.write(renderWatcher(document.watcher, now()));
   }
   return document.exitCode;
 }

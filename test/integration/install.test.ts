@@ -100,10 +100,46 @@ describe("install.sh", () => {
       expect(await bed.read(line.slice(4))).not.toMatch(/@[A-Z]+@/);
   });
 
-  it("installs a timer where systemd runs", async () => {
+  it("installs the service where systemd runs", async () => {
     await using bed = await createPackageBed();
     await mkdir(join(bed.root, "run/systemd/system"), { recursive: true });
     await bed.install([]);
+    expect(await bed.files()).toEqual(
+      ["644 /etc/systemd/system/livecert.service", ...program].sort(),
+    );
+    expect(await bed.read("/etc/systemd/system/livecert.service")).toContain(
+      'ExecStart="/usr/local/bin/livecert" watch',
+    );
+  });
+
+  it("says where no systemd runs how the service is run", async () => {
+    await using bed = await createPackageBed();
+    const { stdout, exitCode } = await bed.install([]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(
+      "no systemd runs here: let your init keep this running: /usr/local/bin/livecert watch",
+    );
+  });
+
+  it("replaces the timer by the service, and the other way round", async () => {
+    await using bed = await createPackageBed();
+    await mkdir(join(bed.root, "run/systemd/system"), { recursive: true });
+    const units = async () =>
+      (await bed.files()).filter((line) => line.includes("/etc/systemd/"));
+    await bed.install(["--no-service"]);
+    await bed.install([]);
+    expect(await units()).toEqual(["644 /etc/systemd/system/livecert.service"]);
+    await bed.install(["--no-service"]);
+    expect(await units()).toEqual([
+      "644 /etc/systemd/system/livecert-retry.service",
+      "644 /etc/systemd/system/livecert-retry.timer",
+    ]);
+  });
+
+  it("installs a timer in its stead where that is wanted", async () => {
+    await using bed = await createPackageBed();
+    await mkdir(join(bed.root, "run/systemd/system"), { recursive: true });
+    await bed.install(["--no-service"]);
     expect(await bed.files()).toEqual(
       [
         "644 /etc/systemd/system/livecert-retry.service",

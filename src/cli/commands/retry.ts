@@ -1,6 +1,7 @@
 import { composeWorld, newRunId } from "../../compose.ts";
 import type { Lineage } from "../../core/lineage/lineage.ts";
 import { lockedRun } from "../../pipeline/locked-run.ts";
+import { pendingNow } from "../../pipeline/pending.ts";
 import type { Scope, World } from "../../pipeline/world.ts";
 import type { Invocation, NoArguments } from "../invocation.ts";
 import { reportFailure } from "../notify.ts";
@@ -32,7 +33,7 @@ export async function run(
 }
 
 async function pendingScope(world: World): Promise<Scope> {
-  const pending = await world.store.pending.list();
+  const pending = await pendingNow(world);
   const lineages = new Map<string, Lineage>();
   const certificates: string[] = [];
   for (const { lineage, certificate } of pending) {

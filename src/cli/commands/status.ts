@@ -1,5 +1,6 @@
 import { composeWorld, newRunId } from "../../compose.ts";
 import { run as runPipeline } from "../../pipeline/run.ts";
+import { readPresence } from "../../service/presence.ts";
 import type { Invocation, NoArguments } from "../invocation.ts";
 import { printStatus } from "../print-run.ts";
 
@@ -17,5 +18,6 @@ export async function run(
     isDryRun: true,
     settleMs: world.settings.limits.settleHookMs,
   });
-  return printStatus(invocation, document);
+  const watcher = await readPresence(world.settings.runDir);
+  return printStatus(invocation, { ...document, watcher });
 }

@@ -153,7 +153,7 @@ function take(state: Schedule, event: ScheduleEvent, now: number): Step {
         surroundings: continued(state.surroundings, now),
       });
     case "asked":
-      return just({ ...state, reconcileAtMs: now, notBeforeMs: now });
+      return just({ ...state, reconcileAtMs: now, notBeforeMs: -Infinity });
     case "woke":
       return just(state);
     case "looked":
@@ -180,7 +180,7 @@ function withinReach(state: Schedule, now: number): Schedule {
     ...state,
     reconcileAtMs: until(state.reconcileAtMs, jittered(rhythm.reconcileMs, 1)),
     sweepAtMs: until(state.sweepAtMs, rhythm.sweepMs),
-    notBeforeMs: until(state.notBeforeMs, rhythm.retryLongestMs),
+    notBeforeMs: until(state.notBeforeMs, rhythm.brokenLongestMs),
     heldSinceMs:
       state.heldSinceMs === null ? null : Math.min(state.heldSinceMs, now),
     surroundings:

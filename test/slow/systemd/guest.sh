@@ -1,0 +1,253 @@
+#!/bin/bash
+# Inside the booted machine of systemd.sh.
+set -eu
+export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+name=site.test
+live=/etc/letsencrypt/live/$name
+
+check() { printf 'ok: %s\n' "$1"; }
+failed() {
+  printf 'FAILED: %s\n' "$1"
+  journalctl -u livecert -n 40 --no-pager -o cat || :
+  systemctl status livecert nginx --no-pager -n 0 || :
+  exit 1
+}
+# eventually SECONDS WHAT COMMAND…
+eventually() {
+  limit=$((SECONDS + $1)) what=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    [ "$SECONDS" -lt "$limit" ] || failed "$what"
+    sleep 0.2
+  done
+  check "$what"
+}
+
+on_disk() { openssl x509 -in "$1" -noout -fingerprint -sha256; }
+served() {
+  openssl s_client -connect 127.0.0.1:443 -servername "$1" </dev/null 2>/dev/null |
+    openssl x509 -noout -fingerprint -sha256
+}
+is_live() { [ "$(served "$name")" = "$(on_disk "$live/fullchain.pem")" ]; }
+home_is_live() { [ "$(served home.test)" = "$(on_disk /home/admin/tls/cert.pem)" ]; }
+main_pid() { systemctl show --value --property=MainPID livecert; }
+generations() { grep -c 'start worker processes$' /srv/logs/error.log; }
+is_active() { [ "$(systemctl is-active livecert)" = active ]; }
+
+# Nginx: ports 80 and 443, logs and pid file where no sandbox of ours reaches,
+# keys below /home, a private /tmp with a listener in it.
+mkdir -p /srv/logs /srv/nginx /home/admin/tls
+new_home_certificate() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+    -subj /CN=home.test -addext subjectAltName=DNS:home.test \
+    -keyout /home/admin/tls/new.key -out /home/admin/tls/new.pem 2>/dev/null
+  mv /home/admin/tls/new.key /home/admin/tls/key.pem
+  mv /home/admin/tls/new.pem /home/admin/tls/cert.pem
+}
+new_home_certificate
+touch /srv/logs/access.log /srv/logs/error.log
+chown www-data:adm /srv/logs/*.log
+chmod 0640 /srv/logs/*.log
+cat >/etc/nginx/nginx.conf <<'CONF'
+user www-data;
+worker_processes 2;
+pid /srv/nginx/nginx.pid;
+error_log /srv/logs/error.log notice;
+include /etc/nginx/modules-enabled/*.conf;
+events { worker_connections 256; }
+http {
+  access_log /srv/logs/access.log;
+  include /etc/nginx/sites-enabled/*;
+}
+CONF
+rm -f /etc/nginx/sites-enabled/default
+printf 'server { listen 80 default_server; root /var/www/html; }\n' >/etc/nginx/sites-enabled/http
+mkdir -p /etc/systemd/system/nginx.service.d /etc/systemd/system/certbot.service.d
+printf '[Service]\nPIDFile=/srv/nginx/nginx.pid\nPrivateTmp=yes\n' \
+  >/etc/systemd/system/nginx.service.d/test.conf
+
+# An authority for tests.
+mkdir /root/pebble
+openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \
+  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+  -keyout /root/pebble/key.pem -out /root/pebble/cert.pem 2>/dev/null
+cat >/root/pebble/pebble.json <<'JSON'
+{ "pebble": { "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
+  "certificate": "/root/pebble/cert.pem", "privateKey": "/root/pebble/key.pem",
+  "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "" } }
+JSON
+systemd-run --quiet --unit=pebble --setenv=PEBBLE_VA_ALWAYS_VALID=1 \
+  --setenv=PEBBLE_VA_NOSLEEP=1 --setenv=PEBBLE_WFE_NONCEREJECT=0 \
+  pebble -config /root/pebble/pebble.json
+export REQUESTS_CA_BUNDLE=/root/pebble/cert.pem
+cat >/etc/systemd/system/certbot.service.d/test.conf <<'CONF'
+[Service]
+Environment=REQUESTS_CA_BUNDLE=/root/pebble/cert.pem
+ExecStart=
+ExecStart=/usr/bin/certbot -q renew --force-renewal --no-random-sleep-on-renew
+CONF
+systemctl daemon-reload
+systemctl restart nginx
+eventually 20 "the test authority answers" \
+  openssl s_client -connect 127.0.0.1:14000 -CAfile /root/pebble/cert.pem
+certbot certonly -n --agree-tos --register-unsafely-without-email --webroot \
+  -w /var/www/html -d "$name" --server https://127.0.0.1:14000/dir \
+  >/root/certbot.log 2>&1 || { tail -n 20 /root/certbot.log; failed "Certbot issues a certificate"; }
+cat >/etc/nginx/sites-enabled/tls <<CONF
+server {
+  listen 443 ssl;
+  listen unix:/tmp/tls.sock ssl;
+  server_name $name;
+  ssl_certificate $live/fullchain.pem;
+  ssl_certificate_key $live/privkey.pem;
+  access_log /srv/logs/site.log;
+}
+server {
+  listen 443 ssl;
+  server_name home.test;
+  ssl_certificate /home/admin/tls/cert.pem;
+  ssl_certificate_key /home/admin/tls/key.pem;
+}
+CONF
+systemctl reload nginx
+eventually 10 "Nginx serves both certificates" is_live
+
+/root/livecert/install.sh >/root/install.log 2>&1 ||
+  { cat /root/install.log; failed "install.sh installs the service"; }
+grep -q 'livecert.service' /root/install.log || failed "install.sh says what it did"
+is_active || failed "the service is active after install.sh"
+[ "$(systemctl is-enabled livecert)" = enabled ] || failed "the service is enabled"
+[ ! -e /etc/systemd/system/livecert-retry.timer ] || failed "no timer beside the service"
+check "install.sh installs and starts the service"
+
+exposure=$(systemd-analyze security --no-pager livecert.service |
+  sed -n 's/.*Overall exposure level for livecert.service: \([0-9.]*\).*/\1/p')
+awk -v exposure="$exposure" 'BEGIN { exit !(exposure != "" && exposure <= 3.0) }' ||
+  { systemd-analyze security --no-pager livecert.service; failed "exposure $exposure is at most 3.0"; }
+check "systemd-analyze security: exposure $exposure"
+systemd-analyze verify /etc/systemd/system/livecert.service 2>&1 | grep -i livecert &&
+  failed "systemd-analyze verify finds nothing"
+
+eventually 20 "the status line tells what it looks after" \
+  sh -c 'systemctl show --value --property=StatusText livecert | grep -q "looking after 2 certificates"'
+livecert status >/root/status.log || { cat /root/status.log; failed "livecert status: all live"; }
+grep -q 'watcher' /root/status.log || { cat /root/status.log; failed "livecert status tells of the watcher"; }
+livecert status --json | grep -q '"unix:/tmp/tls.sock' || failed "the listener in the private /tmp is known"
+livecert status --json | tr -d '\n ' | grep -q '"address":"unix:/tmp/tls.sock"[^}]*"verdict":"live"' ||
+  failed "the listener in the private /tmp is seen live"
+check "livecert status shows the watcher, and the listener in Nginx's private /tmp as live"
+
+rm /etc/letsencrypt/renewal-hooks/deploy/livecert /etc/letsencrypt/renewal-hooks/post/livecert
+before=$(served "$name")
+reloads=$(generations)
+systemctl start certbot.service || failed "certbot.service renews"
+[ "$(on_disk "$live/fullchain.pem")" != "$before" ] || failed "certbot.service renewed"
+eventually 30 "a renewal by certbot.service without a hook goes live by itself" is_live
+[ "$(generations)" -eq $((reloads + 1)) ] || failed "one reload was made for it"
+check "one reload was made for it"
+eventually 10 "the journal says so" \
+  sh -c 'journalctl -u livecert -o cat --no-pager | grep -q "certificates went live"'
+
+new_home_certificate
+eventually 30 "a certificate below /home that is no lineage goes live" home_is_live
+[ "$(stat -c '%U %a' /srv/logs/error.log)" = "www-data 640" ] || failed "the log is still 0640 www-data"
+check "logs are still 0640 www-data"
+
+renew() { certbot renew -q --force-renewal --no-random-sleep-on-renew; }
+
+pid=$(main_pid)
+systemctl reload livecert || failed "systemctl reload"
+eventually 10 "systemctl reload: looked everything through" \
+  sh -c 'journalctl -u livecert -o cat --no-pager | grep -q "asked to look everything through"'
+is_active || failed "active after a reload"
+[ "$(main_pid)" = "$pid" ] || failed "the same process goes on after a reload"
+
+# A run under way: it waits for the lock, which somebody else holds.
+hold_lock() {
+  exec 9>>/run/livecert/lock
+  flock -x 9
+}
+release_lock() { exec 9>&-; }
+waits_for_lock() {
+  read -r -a children <"/proc/$pid/task/$pid/children" || :
+  for child in "${children[@]}"; do
+    ! grep -qx flock "/proc/$child/comm" || return 0
+  done
+  return 1
+}
+hold_lock
+renew
+eventually 20 "a run is under way" waits_for_lock
+began=$(date +%s%N)
+systemctl stop livecert
+took=$((($(date +%s%N) - began) / 1000000))
+[ "$took" -lt 5000 ] || failed "stopped within 5 s in the middle of a run ($took ms)"
+[ "$(systemctl show --value --property=Result livecert)" = success ] || failed "a clean stop"
+check "stopped cleanly in the middle of a run after $took ms"
+release_lock
+[ "$(served "$name")" != "$(on_disk "$live/fullchain.pem")" ] || failed "not live while it was stopped"
+systemctl start livecert
+eventually 20 "what was renewed while it was stopped goes live at its start" is_live
+
+hold_lock
+renew
+pid=$(main_pid)
+eventually 20 "a run is under way" waits_for_lock
+timeout 20 systemctl restart livecert || failed "systemctl restart in the middle of a run"
+release_lock
+eventually 40 "live after a restart in the middle of a run" is_live
+
+for round in 1 2 3 4 5; do
+  renew &
+  renewal=$!
+  sleep "$(awk -v round=$round 'BEGIN { print 1.5 + round * 0.4 }')"
+  kill -9 "$(main_pid)" 2>/dev/null || :
+  wait $renewal || :
+  eventually 40 "kill -9 ($round): started again by systemd, and live" is_live
+  eventually 40 "active" is_active
+done
+
+printf 'nonsense;\n' >/etc/nginx/sites-enabled/broken
+renew
+eventually 30 "a broken configuration is told with priority err" \
+  sh -c 'journalctl -p err -u livecert -o cat --no-pager | grep -q config-invalid'
+journalctl -p warning -u livecert -o cat --no-pager | grep -q '"msg":"watching"' &&
+  failed "journalctl -p warning shows only what matters"
+check "journalctl -p warning shows only what matters"
+rm /etc/nginx/sites-enabled/broken
+eventually 90 "live once the configuration is mended" is_live
+
+mkdir -p /etc/systemd/system/livecert.service.d
+printf '[Service]\nWatchdogSec=3\nTimeoutAbortSec=2\n' >/etc/systemd/system/livecert.service.d/test.conf
+systemctl daemon-reload
+systemctl restart livecert
+sleep 5
+is_active || failed "the watchdog is fed"
+[ "$(systemctl show --value --property=NRestarts livecert)" = 0 ] || failed "the watchdog is fed"
+check "the watchdog is fed"
+pid=$(main_pid)
+kill -STOP "$pid"
+eventually 30 "a service that hangs is ended by the watchdog and started again" \
+  sh -c "[ \"\$(systemctl show --value --property=MainPID livecert)\" != $pid ] && systemctl is-active livecert"
+rm -r /etc/systemd/system/livecert.service.d
+systemctl daemon-reload
+
+pid=$(main_pid)
+entries=$(livecert history -n 1000 --json | grep -c '"run"')
+printf '\n// the next release\n' >>/root/livecert/dist/livecert.js
+/root/livecert/install.sh >/root/install.log 2>&1 || { cat /root/install.log; failed "an upgrade"; }
+grep -q '^upgraded: .*livecert.js' /root/install.log || failed "install.sh says that it upgraded"
+is_active || failed "active after an upgrade"
+[ "$(main_pid)" != "$pid" ] || failed "the new release runs"
+[ "$(livecert history -n 1000 --json | grep -c '"run"')" -ge "$entries" ] || failed "the state was kept"
+check "upgraded in place, and the state was kept"
+certbot renew -q --force-renewal --no-random-sleep-on-renew
+eventually 30 "hook and service at once: live" is_live
+
+/root/livecert/install.sh --uninstall >/root/install.log 2>&1 || { cat /root/install.log; failed "uninstall"; }
+systemctl is-active --quiet livecert && failed "the service has ended"
+left=$(find /etc /usr /lib /var/lib /opt -xdev -name '*livecert*' \
+  ! -path '/etc/systemd/system/*livecert-test*' ! -path '/var/lib/dpkg/*' | sort)
+[ "$left" = /var/lib/livecert ] || failed "left behind: $left"
+check "uninstalled, and nothing but the state is left"
+echo 'all checks passed'

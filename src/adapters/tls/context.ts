@@ -50,44 +50,50 @@ function refusal(error: unknown): Loading {
   return refusals[code] ?? { kind: "refused", reason: opensslReason(error) };
 }
 
-const lookingContexts = new Map<KeyAlgorithm | null, SecureContext>();
+/** What a looking client asks for: whatever there is, what usual clients know, or a pair of one key type. */
+export type Wish = KeyAlgorithm | "anything" | "usual";
+
+const lookingContexts = new Map<Wish, SecureContext>();
 
 /**
- * A client's context that looks and does not judge: every protocol version, key size and signature; no trust store, so that
- * no root is added to what is reported. `algorithm` makes a server with several pairs show that one.
+ * A client's context that looks and does not judge: every protocol version and key size; no trust store, so that no root is
+ * added to what is reported.
  */
-export function lookingContext(algorithm: KeyAlgorithm | null): SecureContext {
-  const known = lookingContexts.get(algorithm);
+export function lookingContext(wish: Wish): SecureContext {
+  const known = lookingContexts.get(wish);
   if (known !== undefined) return known;
-  const { ciphers, sigalgs } = selections[algorithm ?? "any"];
+  const { ciphers, sigalgs } = selections[wish];
   const context = createSecureContext({
     ca: [],
     minVersion: "TLSv1",
     ciphers: `${ciphers}:!aNULL:@SECLEVEL=0`,
     ...(sigalgs === null ? {} : { sigalgs }),
   });
-  lookingContexts.set(algorithm, context);
+  lookingContexts.set(wish, context);
   return context;
 }
 
+const rsaAlgorithms = [
+  "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512",
+  "rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512",
+  "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512:RSA+SHA1",
+].join(":");
+const ecdsaAlgorithms =
+  "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:ECDSA+SHA1";
+const eddsaAlgorithms = "ed25519:ed448";
+
 /** From TLS 1.2 on the signature algorithms select the pair, before it only the ciphers do. */
 const selections = {
-  any: { ciphers: "ALL", sigalgs: null },
-  rsa: {
-    ciphers: "aRSA",
-    sigalgs: [
-      "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512",
-      "rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512",
-      "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512:RSA+SHA1",
-    ].join(":"),
+  anything: { ciphers: "ALL", sigalgs: null },
+  // The defaults grow with OpenSSL: 3.2 added brainpool curves, which no browser has.
+  usual: {
+    ciphers: "ALL",
+    sigalgs: [rsaAlgorithms, ecdsaAlgorithms, eddsaAlgorithms].join(":"),
   },
-  ecdsa: {
-    ciphers: "aECDSA",
-    sigalgs:
-      "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:ECDSA+SHA1",
-  },
-  eddsa: { ciphers: "aECDSA", sigalgs: "ed25519:ed448" },
+  rsa: { ciphers: "aRSA", sigalgs: rsaAlgorithms },
+  ecdsa: { ciphers: "aECDSA", sigalgs: ecdsaAlgorithms },
+  eddsa: { ciphers: "aECDSA", sigalgs: eddsaAlgorithms },
 } as const satisfies Record<
-  KeyAlgorithm | "any",
+  Wish,
   { readonly ciphers: string; readonly sigalgs: string | null }
 >;

@@ -104,7 +104,7 @@ async function shakeHands(
   if (point.proxyProtocol) socket.write("PROXY UNKNOWN\r\n");
   const client = connectTls({
     socket,
-    secureContext: lookingContext(point.keyAlgorithm),
+    secureContext: lookingContext(point.keyAlgorithm ?? "anything"),
     rejectUnauthorized: false,
     ...sniOf(point),
   });
@@ -156,8 +156,8 @@ function served(client: TLSSocket, ends: ConnectionEnds | null): Observation {
     : { kind: "served", bundle, ends };
 }
 
-/** OpenSSL names what the other side's alerts said after the protocol version that brought them. */
-const alertCode = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_/;
+/** OpenSSL names what the other side's alerts said after the protocol that brought them (`SSL/TLS` from 3.4 on). */
+const alertCode = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_/;
 
 function failed(error: Error, ends: ConnectionEnds | null): Observation {
   const { code = "" } = error as NodeJS.ErrnoException;

@@ -24,7 +24,7 @@ const timeoutMs = 5_000;
 /** `server` comes from loadServerContext; `client` looks only, unless one with roots is given. */
 export async function rehearse(
   server: SecureContext,
-  client: SecureContext = lookingContext(null),
+  client: SecureContext = lookingContext("usual"),
 ): Promise<Rehearsal> {
   const [serverEnd, clientEnd] = duplexPair();
   const serverSide = new TLSSocket(serverEnd, {

@@ -1,6 +1,6 @@
 /** Which certificate sources of a target a run is about, and whose they are. */
 import { dirname, join } from "node:path";
-import { findOutdatedCopy } from "../adapters/certbot/archive.ts";
+import { findArchivedCopy, isOutdated } from "../adapters/certbot/archive.ts";
 import { lineageOfPath, listLineages } from "../adapters/certbot/lineages.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { CertificateSource, NginxModel } from "../core/nginx/model.ts";
@@ -136,8 +136,11 @@ function securityLevelOf(
   return given.length === 0 ? null : Math.min(...given);
 }
 
-/** Sources that are no lineage's own files, compared with all older versions of these lineages. */
-export async function markOutdatedCopies(
+/**
+ * Sources that are no lineage's own files, compared with all versions of these lineages. A copy of the present version is
+ * that lineage's too: whoever names the lineage means every place where Nginx loads it.
+ */
+export async function markCopies(
   candidates: readonly Candidate[],
   lineages: readonly Lineage[],
 ): Promise<readonly Candidate[]> {
@@ -145,13 +148,13 @@ export async function markOutdatedCopies(
     candidates.map(async (candidate) => {
       if (candidate.lineage !== null || candidate.source?.dynamic !== false)
         return candidate;
-      const copied = await findOutdatedCopy(
+      const copied = await findArchivedCopy(
         candidate.files.certificate,
         lineages,
       );
-      return copied === null
-        ? candidate
-        : { ...candidate, lineage: copied.lineage, isOutdatedCopy: true };
+      if (copied === null) return candidate;
+      const isOutdatedCopy = isOutdated(copied);
+      return { ...candidate, lineage: copied.lineage, isOutdatedCopy };
     }),
   );
 }

@@ -13,7 +13,7 @@ import {
   candidatesOf,
   inScope,
   lineagesOf,
-  markOutdatedCopies,
+  markCopies,
   unusedLineages,
 } from "./candidates.ts";
 import { findCulprits } from "./culprits.ts";
@@ -54,7 +54,7 @@ export async function planRun(run: TargetRun): Promise<Plan> {
     discovery.model === null
       ? []
       : candidatesOf(world, target, discovery.model, lineages);
-  const candidates = await markOutdatedCopies(known, lineages);
+  const candidates = await markCopies(known, lineages);
   const { about, others } = await splitByScope(run, discovery, candidates);
   const named =
     request.scope.kind === "unsettled" ? request.scope.lineages : lineages;

@@ -177,6 +177,30 @@ describe("a copy that no renewal changes", () => {
     const { exitCode } = await bed.host.livecert.document(["status"]);
     expect(exitCode).toBe(0);
   });
+
+  it("is deployed with the lineage once it is refreshed, also by a retry", async () => {
+    await using bed = await serve(copied);
+    const { host, address, pair } = bed;
+    const refresh = async (): Promise<void> => {
+      await host.renew("a.test");
+      await copyFile(host.pair("a.test").certificate, pair.certificate);
+      await copyFile(host.pair("a.test").key, pair.key);
+    };
+    await refresh();
+    const named = await host.livecert.document(["deploy", "a.test"]);
+    expect(named.lineages).toMatchObject([
+      { name: "a.test", outcome: "deployed" },
+    ]);
+    expect(await host.isLive("a.test", address)).toBe(true);
+
+    await host.renew("a.test");
+    const early = await host.livecert.document(["deploy", "a.test"]);
+    expect(early.outcome).toBe("stale");
+    await refresh();
+    const retried = await host.livecert.document(["retry"]);
+    expect(retried).toMatchObject({ outcome: "deployed", reloads: 1 });
+    expect(await host.isLive("a.test", address)).toBe(true);
+  });
 });
 
 describe("a second Nginx with a configuration of its own", () => {

@@ -23,7 +23,8 @@ import {
   vi,
 } from "vitest";
 import {
-  findOutdatedCopy,
+  findArchivedCopy,
+  isOutdated,
   listVersions,
 } from "../../src/adapters/certbot/archive.ts";
 import { readHookEnvironment } from "../../src/adapters/certbot/environment.ts";
@@ -636,7 +637,7 @@ describe("the lineage behind a path of Nginx's configuration", () => {
   });
 });
 
-describe("outdated copies", () => {
+describe("copies", () => {
   it("are found by their content, whatever they are called", async () => {
     await using bed = await certbotBed();
     await bed.certbot.write("other", versions[0]);
@@ -645,28 +646,32 @@ describe("outdated copies", () => {
     const copy = join(bed.path, "site.crt");
     await copyFile(bed.certbot.archive("a.example", "fullchain", 2), copy);
     const { lineages } = await listLineages(bed.certbot.path);
-    expect(await findOutdatedCopy(copy, lineages)).toEqual({
+    expect(await findArchivedCopy(copy, lineages)).toEqual({
       lineage: bed.lineage("a.example"),
       version: 2,
       currentVersion: 3,
     });
     const intoArchive = bed.certbot.archive("a.example", "fullchain", 1);
-    expect((await findOutdatedCopy(intoArchive, lineages))?.version).toBe(1);
+    expect((await findArchivedCopy(intoArchive, lineages))?.version).toBe(1);
   });
 
-  it("are neither copies of the present version nor strangers", async () => {
+  it("of the present version are not outdated, and strangers are none", async () => {
     await using bed = await certbotBed();
     await bed.certbot.write("a.example", versions[0]);
     await bed.certbot.write("a.example", versions[1]);
     const { lineages } = await listLineages(bed.certbot.path);
-    expect(
-      await findOutdatedCopy(
-        bed.certbot.archive("a.example", "fullchain", 2),
-        lineages,
-      ),
-    ).toBeNull();
-    expect(await findOutdatedCopy(pki.rootFile, lineages)).toBeNull();
-    expect(await findOutdatedCopy(join(bed.path, "none"), lineages)).toBeNull();
+    const present = await findArchivedCopy(
+      bed.certbot.archive("a.example", "fullchain", 2),
+      lineages,
+    );
+    expect(present && isOutdated(present)).toBe(false);
+    const older = await findArchivedCopy(
+      bed.certbot.archive("a.example", "fullchain", 1),
+      lineages,
+    );
+    expect(older && isOutdated(older)).toBe(true);
+    expect(await findArchivedCopy(pki.rootFile, lineages)).toBeNull();
+    expect(await findArchivedCopy(join(bed.path, "none"), lineages)).toBeNull();
   });
 
   it("are compared with every version that the archive still holds", async () => {

@@ -18,7 +18,7 @@ export interface ArchivedVersion {
   readonly fingerprint256: string;
 }
 
-export interface OutdatedCopy {
+export interface ArchivedCopy {
   readonly lineage: Lineage;
   /** Of the copy. */
   readonly version: number;
@@ -27,21 +27,22 @@ export interface OutdatedCopy {
 }
 
 /**
- * The lineage of which a certificate file is an older version; null where it is none or the present one.
+ * The lineage of which a certificate file is a version, the present one before older ones; null where it is none.
  *
  * The archives are read when first asked for, once for one list of lineages.
  */
-export async function findOutdatedCopy(
+export async function findArchivedCopy(
   certificatePath: string,
   lineages: readonly Lineage[],
-): Promise<OutdatedCopy | null> {
+): Promise<ArchivedCopy | null> {
   const fingerprint = await leafFingerprint(certificatePath);
   if (fingerprint === null) return null;
   const copies = (await indexOf(lineages)).get(fingerprint) ?? [];
-  const isPresent = copies.some(
-    ({ version, currentVersion }) => version >= currentVersion,
-  );
-  return isPresent ? null : (copies[0] ?? null);
+  return copies.find((one) => !isOutdated(one)) ?? copies[0] ?? null;
+}
+
+export function isOutdated({ version, currentVersion }: ArchivedCopy): boolean {
+  return version < currentVersion;
 }
 
 /** Every version of a lineage whose certificate can be read, oldest first; none where its links lead to no archive. */
@@ -81,7 +82,7 @@ async function archiveOf(lineage: Lineage): Promise<string | null> {
   return archived === undefined ? null : dirname(archived);
 }
 
-type Index = ReadonlyMap<string, readonly OutdatedCopy[]>;
+type Index = ReadonlyMap<string, readonly ArchivedCopy[]>;
 
 const indexes = new WeakMap<readonly Lineage[], Promise<Index>>();
 const lineagesAtOnce = 8;
@@ -98,7 +99,7 @@ async function buildIndex(lineages: readonly Lineage[]): Promise<Index> {
   const copies = await pMap(lineages, versionsWithCurrent, {
     concurrency: lineagesAtOnce,
   });
-  const index = new Map<string, OutdatedCopy[]>();
+  const index = new Map<string, ArchivedCopy[]>();
   for (const { fingerprint256, ...copy } of copies.flat()) {
     const same = index.get(fingerprint256) ?? [];
     index.set(fingerprint256, [...same, copy]);
@@ -108,7 +109,7 @@ async function buildIndex(lineages: readonly Lineage[]): Promise<Index> {
 
 async function versionsWithCurrent(
   lineage: Lineage,
-): Promise<readonly (OutdatedCopy & ArchivedVersion)[]> {
+): Promise<readonly (ArchivedCopy & ArchivedVersion)[]> {
   const state = lineageState(await viewLineage(lineage));
   const currentVersion = "version" in state ? state.version : null;
   if (currentVersion === null) return [];

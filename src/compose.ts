@@ -1,6 +1,7 @@
 /** The wiring: from settings to the adapters that a run needs. Alone in knowing both sides. */
 import { randomUUID } from "node:crypto";
 import type { CertbotProcess } from "./adapters/certbot/at-work.ts";
+import { keepDefaults } from "./adapters/nginx/kept-defaults.ts";
 import type { OtherMaster } from "./adapters/nginx/master.ts";
 import { openStore } from "./adapters/store/store.ts";
 import { hostTarget } from "./adapters/targets/host.ts";
@@ -14,9 +15,14 @@ export async function composeWorld(
   { settings, log, signal, now, environment }: Invocation<unknown>,
   certbot: CertbotProcess | null = null,
 ): Promise<World> {
-  const { nginx, limits, stateDir } = settings;
+  const { nginx, limits, stateDir, runDir } = settings;
   const searchPath = environment["PATH"] ?? "";
-  const host = hostTarget({ settings: nginx, limits, searchPath });
+  const host = hostTarget({
+    settings: nginx,
+    limits,
+    searchPath,
+    cache: keepDefaults(runDir),
+  });
   return {
     settings,
     log,

@@ -9,6 +9,7 @@ import {
   readDefaults,
   searchBinaries,
 } from "../../src/adapters/nginx/binary.ts";
+import { keepDefaults } from "../../src/adapters/nginx/kept-defaults.ts";
 import { nginxProgram } from "../support/nginx.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -140,5 +141,52 @@ describe("the compiled-in defaults", () => {
     ],
   ])("%s", (_, output, defaults) => {
     expect(parseDefaults(output)).toEqual(defaults);
+  });
+});
+
+describe("compiled-in defaults that are kept", () => {
+  const defaults = {
+    version: "nginx/1.22.1",
+    prefix: "/usr/share/nginx",
+    configuration: "/etc/nginx/nginx.conf",
+    pidFile: "/run/nginx.pid",
+    errorLog: null,
+  };
+
+  it("are there for the next run, for the same program only", async () => {
+    await using temporary = await temporaryDirectory();
+    keepDefaults(temporary.path).set("as it was", defaults);
+    const next = keepDefaults(temporary.path);
+    expect(next.get("as it was")).toEqual(defaults);
+    expect(next.get("upgraded")).toBeNull();
+  });
+
+  it("are asked for again where the file is damaged or others could write it", async () => {
+    await using temporary = await temporaryDirectory();
+    const kept = keepDefaults(temporary.path);
+    const file = join(temporary.path, "nginx-defaults.json");
+    kept.set("as it was", defaults);
+    await chmod(file, 0o666);
+    expect(kept.get("as it was")).toBeNull();
+    await writeFile(file, '{"identity":"as it was"');
+    await chmod(file, 0o600);
+    expect(kept.get("as it was")).toBeNull();
+  });
+
+  it("are not missed where there is no run directory", () => {
+    const kept = keepDefaults("/nonexistent");
+    kept.set("as it was", defaults);
+    expect(kept.get("as it was")).toBeNull();
+  });
+
+  it("are never those of a script, which may start another program tomorrow", async () => {
+    await using temporary = await temporaryDirectory();
+    const script = join(temporary.path, "nginx");
+    await writeFile(script, `#!/bin/sh\nexec ${nginxProgram} "$@"\n`);
+    await chmod(script, 0o755);
+    const binary = await configuredBinary(script);
+    const cache = keepDefaults(temporary.path);
+    await readDefaults(binary, { timeoutMs: 20_000, signal, cache });
+    expect(cache.get(binary.identity)).toBeNull();
   });
 });

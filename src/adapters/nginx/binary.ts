@@ -156,7 +156,8 @@ export async function readDefaults(
       kind: "failed",
       reason: `${binary.path} -V does not answer as an Nginx does`,
     };
-  options.cache.set(binary.identity, defaults);
+  // What a script starts may change while the script stays as it is.
+  if (!binary.isScript) options.cache.set(binary.identity, defaults);
   return { kind: "ok", defaults };
 }
 

@@ -38,10 +38,11 @@ const maxLinks = 40;
  * be looked at is untrusted, with that as the reason.
  */
 export function checkOwnership(path: string): Promise<Ownership> {
-  return Promise.resolve(ownershipOf(path));
+  return Promise.resolve(lookAtOwnership(path));
 }
 
-function ownershipOf(path: string): Ownership {
+/** The same, at once. */
+export function lookAtOwnership(path: string): Ownership {
   try {
     return walk(resolve(path));
   } catch (error) {
@@ -62,7 +63,7 @@ function lookFor(name: string, searchPath: string): FoundProgram {
   for (const directory of searchPath.split(":").filter(isAbsolute)) {
     const path = join(directory, name);
     if (!isProgram(path)) continue;
-    const ownership = ownershipOf(path);
+    const ownership = lookAtOwnership(path);
     if (ownership.kind === "trusted") return { kind: "found", path };
     if (refused.kind === "absent")
       refused = { kind: "untrusted", path, reason: ownership.reason };

@@ -53,28 +53,39 @@ export async function writeAtomically(
   path: string,
   text: string,
 ): Promise<void> {
+  await replace(path, async (file) => {
+    await file.writeFile(text);
+    await file.sync();
+  });
+  await syncDirectory(dirname(path));
+}
+
+/** The same for what nobody misses after a power loss: it waits for no disk. */
+export async function writeBriefly(path: string, text: string): Promise<void> {
+  await replace(path, (file) => file.writeFile(text));
+}
+
+type Fill = (file: FileHandle) => Promise<void>;
+
+async function replace(path: string, fill: Fill): Promise<void> {
   try {
-    await writeOnce(path, text);
+    await replaceOnce(path, fill);
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
     // A sweeper in another pid namespace may have taken the temporary file for a leftover.
-    await writeOnce(path, text);
+    await replaceOnce(path, fill);
   }
 }
 
-async function writeOnce(path: string, text: string): Promise<void> {
+async function replaceOnce(path: string, fill: Fill): Promise<void> {
   const temporary = temporaryName(path);
   try {
-    await withNewFile(temporary, async (file) => {
-      await file.writeFile(text);
-      await file.sync();
-    });
+    await withNewFile(temporary, fill);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
-  await syncDirectory(dirname(path));
 }
 
 /** A file that must not exist yet. Throws what the system throws; a part of the text may be there then. */
@@ -82,10 +93,7 @@ export async function writeNew(path: string, text: string): Promise<void> {
   await withNewFile(path, (file) => file.writeFile(text));
 }
 
-async function withNewFile(
-  path: string,
-  fill: (file: FileHandle) => Promise<void>,
-): Promise<void> {
+async function withNewFile(path: string, fill: Fill): Promise<void> {
   const file = await open(path, createNew, privateFile);
   try {
     await makePrivate(file);

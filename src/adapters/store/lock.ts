@@ -16,7 +16,7 @@ import {
   makeDirectory,
   makePrivate,
   sweepLeftovers,
-  writeAtomically,
+  writeBriefly,
 } from "./files.ts";
 import { number, record, string } from "./shape.ts";
 
@@ -160,10 +160,9 @@ async function announce({ runDir, command }: LockRequest): Promise<void> {
   const since = new Date().toISOString();
   const holder: Holder = { ...ownIdentity(), command, since };
   // Its only use is a better message, which a full disk does not take away for long.
-  await writeAtomically(
-    holderPath(runDir),
-    `${JSON.stringify(holder)}\n`,
-  ).catch(() => undefined);
+  await writeBriefly(holderPath(runDir), `${JSON.stringify(holder)}\n`).catch(
+    () => undefined,
+  );
 }
 
 const holderShape = record<Holder>({

@@ -1,0 +1,61 @@
+/**
+ * Compiled-in defaults kept from one run to the next, in a file of the run directory: they change only with the program,
+ * whose file they are kept for.
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { lookAtOwnership } from "../process/trust.ts";
+import { nullable, record, string } from "../store/shape.ts";
+import type { CompiledDefaults, DefaultsCache } from "./binary.ts";
+
+interface Kept {
+  /** `NginxBinary.identity`. */
+  readonly identity: string;
+  readonly defaults: CompiledDefaults;
+}
+
+const keptShape = record<Kept>({
+  identity: string,
+  defaults: record<CompiledDefaults>({
+    version: string,
+    prefix: string,
+    configuration: string,
+    pidFile: string,
+    errorLog: nullable(string),
+  }),
+});
+
+/** Never throws: what cannot be kept is asked for again. A file that others could have written is not believed. */
+export function keepDefaults(runDir: string): DefaultsCache {
+  const path = join(runDir, "nginx-defaults.json");
+  return {
+    get(identity) {
+      const kept = read(path);
+      return kept?.identity === identity ? kept.defaults : null;
+    },
+    set(identity, defaults) {
+      write(path, { identity, defaults });
+    },
+  };
+}
+
+function read(path: string): Kept | null {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+    const isOurs = lookAtOwnership(path).kind === "trusted";
+    return isOurs && keptShape(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Not synced: after a power loss the run directory is empty in any case. */
+function write(path: string, kept: Kept): void {
+  const temporary = `${path}.${String(process.pid)}`;
+  try {
+    writeFileSync(temporary, JSON.stringify(kept), { mode: 0o600, flag: "wx" });
+    renameSync(temporary, path);
+  } catch {
+    // No run directory yet, a full disk, or not root.
+  }
+}

@@ -3,8 +3,13 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sameAsServed } from "../../src/adapters/tls/bundle.ts";
-import { certificateFromDer } from "../../src/adapters/tls/certificate.ts";
+import {
+  certificateFromDer,
+  readCertificates,
+} from "../../src/adapters/tls/certificate.ts";
+import { loadServerContext } from "../../src/adapters/tls/context.ts";
 import { covers } from "../../src/adapters/tls/covers.ts";
+import { judgeByRehearsal } from "../../src/adapters/tls/judge-by-rehearsal.ts";
 import { judgeServed } from "../../src/adapters/tls/judge.ts";
 import {
   PrivateKey,
@@ -379,6 +384,42 @@ it("judges what is served without a key, as regressions only", async () => {
     "regression dates/expired",
     "regression chain/untrusted",
   ]);
+});
+
+describe("where there is no openssl program, the rehearsal's client", () => {
+  it.each([
+    ["accepts a sound chain", {}, "own", []],
+    ["tells an unknown root", {}, "another", ["untrusted"]],
+    [
+      "tells a wrong purpose",
+      { extensions: { extendedKeyUsage: "clientAuth" } },
+      "own",
+      ["wrong-purpose"],
+    ],
+    [
+      "leaves the leaf's dates to others",
+      { notBefore: new Date("2024-01-01"), notAfter: new Date("2024-03-01") },
+      "own",
+      [],
+    ],
+  ] as const)("%s", async (_what, request, roots, wanted) => {
+    const { fullchain, privkey } = await issued(request);
+    const certificates = readCertificates(Buffer.from(fullchain));
+    const key = readPrivateKey(new PrivateKey(Buffer.from(privkey)));
+    if (certificates.kind !== "read" || key.kind !== "usable")
+      throw new Error("the pair cannot be read");
+    const loading = loadServerContext(certificates.certificates, key.key, 2);
+    if (loading.kind !== "loaded") throw new Error(loading.kind);
+    const rootFile = join(directory, `${roots}.pem`);
+    const { certificate } =
+      roots === "own" ? pki.root : await pki.anotherRoot();
+    await writeFile(rootFile, certificate);
+    const faults = await judgeByRehearsal(
+      loading.context,
+      await onlyRoots([rootFile]),
+    );
+    expect(faults.map(({ kind }) => kind)).toEqual(wanted);
+  });
 });
 
 describe("trust roots", () => {

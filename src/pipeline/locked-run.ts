@@ -6,6 +6,7 @@ import { access } from "node:fs/promises";
 import { warningsOf, type Written } from "../adapters/store/failure.ts";
 import { takeLock } from "../adapters/store/lock.ts";
 import type { Queued } from "../adapters/store/queue.ts";
+import { isFailure } from "../core/decision/outcome.ts";
 import type { QueueEntry } from "../core/decision/record.ts";
 import type { LineageReport, RunDocument } from "../core/report/document.ts";
 import { LivecertError } from "../errors.ts";
@@ -170,7 +171,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** An entry goes once its outcome is recorded; a deferred one, or one replaced meanwhile, stays. */
+/** An entry goes once its outcome is recorded; a deferred one, one replaced meanwhile, or a failure that only it keeps, stays. */
 async function settleQueue(
   world: World,
   due: readonly Queued[],
@@ -182,9 +183,17 @@ async function settleQueue(
       ({ path }) => path === queued.entry.lineage.path,
     );
     if (report?.outcome == null || report.outcome === "deferred") continue;
+    if (isFailure(report.outcome) && !(await isPending(world, report.path)))
+      continue;
     results.push(await world.store.queue.removeIfUnchanged(queued));
   }
   return results;
+}
+
+/** A full disk may have refused it. */
+async function isPending(world: World, lineagePath: string): Promise<boolean> {
+  const pending = await world.store.pending.list();
+  return pending.some(({ lineage }) => lineage?.path === lineagePath);
 }
 
 /** While a hook waited, another run may have dealt with its very version: its recorded outcome is this hook's too. */

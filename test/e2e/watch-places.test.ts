@@ -1,0 +1,97 @@
+import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { HostBed } from "../support/host.ts";
+import type { LineageFiles } from "../support/lineage.ts";
+import { configureNames, goesLive, serveNames } from "../support/serve.ts";
+import { servedFingerprint } from "../support/client.ts";
+import { fingerprintOf } from "../support/pki.ts";
+import { waitFor } from "../support/wait.ts";
+import { WatcherBed } from "../support/watcher.ts";
+
+const name = "watched.example.test";
+const other = "other.example.test";
+
+/** One version of a Kubernetes secret. */
+async function writeVersion(
+  directory: string,
+  version: string,
+  files: LineageFiles,
+): Promise<void> {
+  await mkdir(join(directory, version), { recursive: true });
+  await writeFile(join(directory, version, "tls.crt"), files.fullchain);
+  await writeFile(join(directory, version, "tls.key"), files.privkey, {
+    mode: 0o600,
+  });
+  await symlink(version, join(directory, "..data.new"));
+  await rename(join(directory, "..data.new"), join(directory, "..data"));
+}
+
+describe.each([
+  ["the kernel's events", []],
+  ["polling", ["--watch-poll", "200ms"]],
+])("livecert watch, by %s", (_, flags) => {
+  it("sees lineages that are issued, deleted and issued anew", async () => {
+    await using host = await HostBed.create();
+    const address = await serveNames(host, [name]);
+    await using watcher = await WatcherBed.start(host.livecert, { flags });
+    await host.renew(other);
+    await configureNames(host, address, [{ name }, { name: other }]);
+    await host.nginx.reload();
+    await host.renew(other);
+    await goesLive(host, other, address);
+    await configureNames(host, address, [{ name }]);
+    await host.nginx.reload();
+    await host.certbot.delete(other);
+    await host.renew(other);
+    await configureNames(host, address, [{ name }, { name: other }]);
+    await host.nginx.reload();
+    await host.renew(other);
+    await goesLive(host, other, address);
+    expect(watcher.text).not.toContain('"level":50');
+  });
+
+  it("sees the first lineage where live/ does not exist yet, and its return where it vanishes", async () => {
+    await using host = await HostBed.create();
+    const live = join(host.certbot.path, "live");
+    await rm(live, { recursive: true });
+    await using watcher = await WatcherBed.start(host.livecert, { flags });
+    await mkdir(live);
+    const address = await serveNames(host, [name]);
+    await host.renew(name);
+    await goesLive(host, name, address);
+    await rename(live, `${live}.away`);
+    await watcher.says("not live");
+    await rename(`${live}.away`, live);
+    await watcher.says("no longer failing");
+    await host.renew(name);
+    await goesLive(host, name, address);
+  });
+
+  it("sees directories that are swapped by a link, as those of a Kubernetes secret are", async () => {
+    await using host = await HostBed.create();
+    const directory = join(host.directory, "secret");
+    await writeVersion(directory, "..1", await host.files([name]));
+    await symlink("..data/tls.crt", join(directory, "tls.crt"));
+    await symlink("..data/tls.key", join(directory, "tls.key"));
+    const pair = {
+      certificate: join(directory, "tls.crt"),
+      key: join(directory, "tls.key"),
+    };
+    const address = await host.nginx.address();
+    await configureNames(host, address, [{ name, pair }]);
+    await host.nginx.start();
+    await using watcher = await WatcherBed.start(host.livecert, { flags });
+    for (const version of ["..2", "..3"]) {
+      const files = await host.files([name]);
+      await writeVersion(directory, version, files);
+      const fingerprint = await fingerprintOf(files.cert);
+      await waitFor(`version ${version} goes live`, async () => {
+        const served = await servedFingerprint({ address, servername: name });
+        return served === fingerprint;
+      });
+    }
+    expect(watcher.text).not.toContain('"level":50');
+    expect(await host.nginx.reconfigurations()).toBe(2);
+  });
+});

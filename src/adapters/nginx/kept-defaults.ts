@@ -2,9 +2,16 @@
  * Compiled-in defaults kept from one run to the next, in a file of the run directory: they change only with the program,
  * whose file they are kept for.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { lookAtOwnership } from "../process/trust.ts";
+import { temporaryName } from "../store/files.ts";
 import { nullable, record, string } from "../store/shape.ts";
 import type { CompiledDefaults, DefaultsCache } from "./binary.ts";
 
@@ -41,9 +48,9 @@ export function keepDefaults(runDir: string): DefaultsCache {
 
 function read(path: string): Kept | null {
   try {
+    if (lookAtOwnership(path).kind === "untrusted") return null;
     const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-    const isOurs = lookAtOwnership(path).kind === "trusted";
-    return isOurs && keptShape(value) ? value : null;
+    return keptShape(value) ? value : null;
   } catch {
     return null;
   }
@@ -51,11 +58,13 @@ function read(path: string): Kept | null {
 
 /** Not synced: after a power loss the run directory is empty in any case. */
 function write(path: string, kept: Kept): void {
-  const temporary = `${path}.${String(process.pid)}`;
+  const temporary = temporaryName(path);
   try {
     writeFileSync(temporary, JSON.stringify(kept), { mode: 0o600, flag: "wx" });
+    chmodSync(temporary, 0o600);
     renameSync(temporary, path);
   } catch {
     // No run directory yet, a full disk, or not root.
+    rmSync(temporary, { force: true });
   }
 }

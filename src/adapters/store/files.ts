@@ -136,7 +136,8 @@ export async function openForAppend(path: string): Promise<FileHandle> {
   }
 }
 
-function temporaryName(path: string): string {
+/** In the same directory; sweepLeftovers knows it by its form. */
+export function temporaryName(path: string): string {
   const unique = randomBytes(6).toString("hex");
   const name = `.${basename(path)}.${String(process.pid)}.${unique}.tmp`;
   return join(dirname(path), name);

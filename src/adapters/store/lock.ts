@@ -85,15 +85,20 @@ async function prepareLockFile(runDir: string): Promise<string> {
     await makeDirectory(runDir);
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
     await using handle = await open(file, flags, 0o600);
+    const ownership = await checkOwnership(file);
+    if (ownership.kind === "untrusted") throw unsafe(runDir, ownership.reason);
     await makePrivate(handle);
+    return file;
   } catch (error) {
+    if (error instanceof LivecertError) throw error;
     throw unavailable(file, (error as Error).message, error);
   }
-  const ownership = await checkOwnership(file);
-  if (ownership.kind === "trusted") return file;
-  throw new LivecertError(
+}
+
+function unsafe(runDir: string, reason: string): LivecertError {
+  return new LivecertError(
     "configuration-unsafe",
-    `the lock could be changed by others: ${ownership.reason}`,
+    `the lock could be changed by others: ${reason}`,
     { remedy: `chown root ${runDir} && chmod go-w ${runDir}` },
   );
 }

@@ -1,11 +1,13 @@
 /**
  * Builds dist/livecert.js, the whole program in one file. V8 parses a file to its end before its first line runs, so what
  * is not needed at once is kept in it as text and compiled when it is first imported: every package, and everything that
- * src/main.ts imports by `import()`. So `--version` parses next to nothing, and a hook no package that it does not use.
+ * src/main.ts imports by `import()`. So `--version` parses next to nothing, and a hook no package that it does not use;
+ * what a hook does use is kept compiled from one hook to the next (src/code.ts).
  *
  * Node's own modules are loaded by `require` when they are reached; an ES module would load all of them at once.
  */
-import { readFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import {
   build,
@@ -33,7 +35,10 @@ const common = {
   },
 } as const satisfies BuildOptions;
 
-const laterAsText: Plugin = {
+/** In the bundle itself, text is turned into code by src/code.ts; text within text is handed the same. */
+type Place = "bundle" | "text";
+
+const laterAsText = (place: Place): Plugin => ({
   name: "later as text",
   setup(outer) {
     outer.onResolve({ filter: /.*/ }, async (imported) => {
@@ -47,10 +52,11 @@ const laterAsText: Plugin = {
       return { ...found, namespace: "later" };
     });
     outer.onLoad({ filter: /.*/, namespace: "later" }, async ({ path }) => ({
-      contents: await textModule(path),
+      contents: await textModule(path, place),
+      resolveDir: resolve("src"),
     }));
   },
-};
+});
 
 function isForLater({ kind, path, importer }: OnResolveArgs): boolean {
   if (kind === "entry-point" || path.startsWith("node:")) return false;
@@ -61,8 +67,11 @@ function isForLater({ kind, path, importer }: OnResolveArgs): boolean {
   );
 }
 
+/** What is kept as text, by name: a digest, and a function that is the module. */
+const texts = new Map<string, readonly [digest: string, text: string]>();
+
 /** A module that compiles what is at `path` when it is reached, and has its exports. */
-async function textModule(path: string): Promise<string> {
+async function textModule(path: string, place: Place): Promise<string> {
   const isPackage = path.includes("/node_modules/");
   const { outputFiles, metafile } = await build({
     ...common,
@@ -72,13 +81,18 @@ async function textModule(path: string): Promise<string> {
     format: "cjs",
     outfile: "later.js",
     minifyIdentifiers: isPackage,
-    plugins: isPackage ? [] : [laterAsText],
+    plugins: isPackage ? [] : [laterAsText("text")],
   });
   const name = relative(isPackage ? "node_modules" : ".", path);
+  const text = `(function(module,exports,require,livecertUrl,livecertCode){${outputFiles[0]?.text ?? ""}\n})`;
+  const digest = createHash("sha256").update(text).digest("hex").slice(0, 32);
+  texts.set(name, [digest, text]);
   const lines = [
-    'const { compileFunction } = process.getBuiltinModule("node:vm");',
+    ...(place === "bundle"
+      ? ['import { code as livecertCode } from "./code.ts";']
+      : []),
     "const compiled = { exports: {} };",
-    `compileFunction(${JSON.stringify(outputFiles[0]?.text)}, ["module", "exports", "require", "livecertUrl"], { filename: "livecert:${name}" })(compiled, compiled.exports, require, livecertUrl);`,
+    `livecertCode.evaluate("${name}")(compiled, compiled.exports, require, livecertUrl, livecertCode);`,
   ];
   const isModule = Object.entries(metafile.inputs).some(
     ([input, { format }]) => path.endsWith(input) && format === "esm",
@@ -96,15 +110,23 @@ async function textModule(path: string): Promise<string> {
   return [...lines, ...exported].join("\n");
 }
 
-await build({
+const { outputFiles } = await build({
   ...common,
   entryPoints: ["src/main.ts"],
-  outfile: "dist/livecert.js",
+  write: false,
   format: "iife",
-  plugins: [laterAsText],
-  banner: {
-    js: `#!/usr/bin/env node
-import { createRequire } from "node:module";
-const livecertUrl = import.meta.url, require = createRequire(livecertUrl);`,
-  },
+  plugins: [laterAsText("bundle")],
 });
+
+// The texts stand outside of every function, since V8 would read through them once more to compile that.
+mkdirSync("dist", { recursive: true });
+writeFileSync(
+  "dist/livecert.js",
+  `#!/usr/bin/env node
+const livecertUrl = require("node:url").pathToFileURL(__filename).href;
+const livecertTexts = new Map(${JSON.stringify([...texts])});
+${outputFiles[0]?.text ?? ""}`,
+);
+
+// Node.js starts a script faster than a module, and would otherwise look above for what kind of file this is.
+writeFileSync("dist/package.json", '{ "type": "commonjs" }\n');

@@ -227,8 +227,8 @@ place_program() {
     report built "$program"
     return
   fi
-  # Node.js would otherwise guess what kind of module it is.
-  printf '{ "type": "module" }\n' >"$text"
+  # Node.js would otherwise guess what kind of file it is.
+  printf '{ "type": "commonjs" }\n' >"$text"
   place "$library/package.json" 0644
   cp "$here/dist/livecert.js" "$text"
   place "$program" 0644

@@ -2,6 +2,7 @@
  * The process: answers `--version` before anything is loaded, turns signals into an abort, and ends with the exit code.
  */
 import type { Process } from "./cli/run.ts";
+import { code } from "./code.ts";
 import { version } from "./version.ts";
 
 const words = process.argv.slice(2);
@@ -27,6 +28,7 @@ async function start(): Promise<void> {
   let uncaught: Promise<number> | null = null;
   const end = async (exitCode: number): Promise<void> => {
     await Promise.all([drain(process.stdout), drain(process.stderr)]);
+    if (exitCode === 0) code.save();
     // Whatever is still open (a connection, a child's pipe) must not keep a hook from ending.
     process.exit(await (uncaught ?? exitCode));
   };

@@ -1,0 +1,112 @@
+/**
+ * V8's compiled form of the program's text, kept from one run to the next as Node.js itself does from 22.8 on
+ * (`module.enableCompileCache`): compiling takes a hook that finds all live a third of its time. V8 refuses what another
+ * version of it has written, and then everything is compiled anew.
+ *
+ * Compiled code can do whatever the program can, so the file is believed only where nobody else could have written it.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { Script } from "node:vm";
+import { lookAtOwnership } from "../process/trust.ts";
+
+/** By name: an expression, and a digest that tells it from every other text, which V8 itself does by its length alone. */
+export type Texts = ReadonlyMap<
+  string,
+  readonly [digest: string, text: string]
+>;
+
+export interface CodeCache {
+  /** What the text of that name is. */
+  evaluate(name: string): unknown;
+  /** Keeps what was evaluated, with the functions that have run, unless it was all kept already. Never throws. */
+  save(): void;
+}
+
+/** @param file where it is kept, in a directory that exists if anything is to be kept; null: nowhere. */
+export function openCodeCache(texts: Texts, file: string | null): CodeCache {
+  const kept = file === null ? new Map<string, Buffer>() : read(file);
+  const scripts = new Map<string, Script>();
+  let isComplete = true;
+  return {
+    evaluate(name) {
+      const [digest, text] = texts.get(name) ?? missing(name);
+      const cachedData = kept.get(digest);
+      const script = new Script(text, {
+        filename: `livecert:${name}`,
+        ...(cachedData === undefined ? {} : { cachedData }),
+      });
+      isComplete &&= script.cachedDataRejected === false;
+      scripts.set(digest, script);
+      return script.runInThisContext() as unknown;
+    },
+    save() {
+      if (file !== null && !isComplete) write(file, scripts);
+    },
+  };
+}
+
+function missing(name: string): never {
+  throw new Error(`the program has no part ${name}`);
+}
+
+/** The first line: a digest of all that follows, since V8 itself would run what a disk has garbled, and the scripts in order. */
+interface Head {
+  readonly sha256: string;
+  readonly scripts: readonly (readonly [digest: string, sizeBytes: number])[];
+}
+
+function read(file: string): ReadonlyMap<string, Buffer> {
+  try {
+    if (lookAtOwnership(file).kind !== "trusted") return new Map();
+    const content = readFileSync(file);
+    const end = content.indexOf("\n");
+    const head = JSON.parse(content.toString("latin1", 0, end)) as Head;
+    const data = content.subarray(end + 1);
+    if (sha256(data) !== head.sha256) return new Map();
+    let begin = 0;
+    return new Map(
+      head.scripts.map(([digest, sizeBytes]) => {
+        return [digest, data.subarray(begin, (begin += sizeBytes))];
+      }),
+    );
+  } catch {
+    return new Map();
+  }
+}
+
+/** Whole or not at all: a killed run leaves what the next one sweeps with its other leftovers. */
+function write(file: string, scripts: ReadonlyMap<string, Script>): void {
+  const temporary = temporaryName(file);
+  try {
+    if (lookAtOwnership(dirname(file)).kind !== "trusted") return;
+    const compiled = [...scripts].map(
+      ([digest, script]) => [digest, script.createCachedData()] as const,
+    );
+    const data = Buffer.concat(compiled.map(([, one]) => one));
+    const head: Head = {
+      sha256: sha256(data),
+      scripts: compiled.map(([digest, { length }]) => [digest, length]),
+    };
+    const line = Buffer.from(`${JSON.stringify(head)}\n`);
+    writeFileSync(temporary, Buffer.concat([line, data]), {
+      mode: 0o600,
+      flag: "wx",
+    });
+    renameSync(temporary, file);
+  } catch {
+    // No such directory, a full disk, or not ours to write: the next run compiles again.
+    rmSync(temporary, { force: true });
+  }
+}
+
+function sha256(data: Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+function temporaryName(file: string): string {
+  const unique = process.hrtime.bigint().toString(16).padStart(12, "0");
+  const name = `.${basename(file)}.${String(process.pid)}.${unique.slice(-12)}.tmp`;
+  return join(dirname(file), name);
+}

@@ -1,0 +1,37 @@
+/**
+ * How the parts of the bundle that are kept as text become code; the build writes calls of it (esbuild.config.ts). Only
+ * hooks are in such a hurry that the compiled form is kept for them, one for each way of calling them.
+ */
+import { isAbsolute, join } from "node:path";
+import { openCodeCache, type Texts } from "./adapters/code/cache.ts";
+
+/** Written by the build before everything else. */
+declare const livecertTexts: Texts;
+
+export const code = openCodeCache(
+  livecertTexts,
+  keptFile(process.argv.slice(2), process.env),
+);
+
+/** In the run directory, as far as it can be known before anything is loaded: not by the configuration file. */
+function keptFile(
+  words: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): string | null {
+  if (words[0] !== "hook") return null;
+  const directory =
+    afterFlag(words, "--run-dir") ??
+    environment["LIVECERT_RUN_DIR"] ??
+    "/run/livecert";
+  if (!isAbsolute(directory)) return null;
+  const mode = ["--defer", "--flush"].find((flag) => words.includes(flag));
+  return join(directory, `hook${mode ?? ""}.code`);
+}
+
+function afterFlag(words: readonly string[], flag: string): string | undefined {
+  const joined = words.find((word) => word.startsWith(`${flag}=`));
+  const place = words.indexOf(flag);
+  return (
+    joined?.slice(flag.length + 1) ?? words[place === -1 ? NaN : place + 1]
+  );
+}

@@ -1,0 +1,88 @@
+import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openCodeCache, type Texts } from "../../src/adapters/code/cache.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const answer: Texts = new Map([["part", ["one", "(function(){return 42})"]]]);
+
+/** What a run makes of the file: evaluates, calls, keeps. Answers what the call returned. */
+function runWith(texts: Texts, file: string | null): unknown {
+  const code = openCodeCache(texts, file);
+  const value = (code.evaluate("part") as () => unknown)();
+  code.save();
+  return value;
+}
+
+function garble(content: Buffer): Buffer {
+  const garbled = Buffer.from(content);
+  const place = garbled.length >> 1;
+  garbled[place] = (garbled[place] ?? 0) ^ 1;
+  return garbled;
+}
+
+async function inodeOf(file: string): Promise<number> {
+  return (await stat(file)).ino;
+}
+
+describe("compiled code", () => {
+  it("is kept for the next run, which writes nothing", async () => {
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, "hook.code");
+    expect(runWith(answer, file)).toBe(42);
+    const first = await inodeOf(file);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    expect(runWith(answer, file)).toBe(42);
+    expect(await inodeOf(file)).toBe(first);
+  });
+
+  it("is never taken for another text's, though that is as long", async () => {
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, "hook.code");
+    runWith(answer, file);
+    const other: Texts = new Map([
+      ["part", ["two", "(function(){return 43})"]],
+    ]);
+    expect(runWith(other, file)).toBe(43);
+    expect(runWith(other, file)).toBe(43);
+  });
+
+  it.each([
+    ["is cut off", (content: Buffer) => content.subarray(0, -10)],
+    ["has another byte somewhere", garble],
+    ["ends in its first line", (content: Buffer) => content.subarray(0, 5)],
+    ["is empty", () => Buffer.alloc(0)],
+    ["is of another program", () => Buffer.from('{"one":1}\nnothing')],
+  ])("is made anew where the file %s", async (_, damage) => {
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, "hook.code");
+    runWith(answer, file);
+    await writeFile(file, damage(await readFile(file)));
+    const damaged = await inodeOf(file);
+    expect(runWith(answer, file)).toBe(42);
+    expect(await inodeOf(file)).not.toBe(damaged);
+  });
+
+  it("is not believed where others could have written it", async () => {
+    await using directory = await temporaryDirectory();
+    const file = join(directory.path, "hook.code");
+    runWith(answer, file);
+    await chmod(file, 0o666);
+    const open = await inodeOf(file);
+    expect(runWith(answer, file)).toBe(42);
+    expect(await inodeOf(file)).not.toBe(open);
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+  });
+
+  it("is not kept where others may write, and leaves nothing there", async () => {
+    await using directory = await temporaryDirectory();
+    await chmod(directory.path, 0o777);
+    expect(runWith(answer, join(directory.path, "hook.code"))).toBe(42);
+    expect(await readdir(directory.path)).toEqual([]);
+  });
+
+  it("is not kept where there is no directory, or no place was chosen", () => {
+    expect(runWith(answer, "/nonexistent/hook.code")).toBe(42);
+    expect(runWith(answer, null)).toBe(42);
+  });
+});

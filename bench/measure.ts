@@ -27,7 +27,11 @@ export async function sample(command: Command): Promise<Sample> {
   const { stderr } = await mustRun(
     "bash",
     ["-c", timed, "bash", program, ...args],
-    { environment: { ...environment, LC_ALL: "C" }, through },
+    {
+      environment: { ...environment, LC_ALL: "C" },
+      through,
+      limitMs: 900_000,
+    },
   );
   const [wall = NaN, user = NaN, system = NaN] =
     stderr.trimEnd().split("\n").at(-1)?.split(" ").map(Number) ?? [];

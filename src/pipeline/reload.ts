@@ -23,7 +23,7 @@ export interface Reloaded {
 }
 
 const firstPollMs = 5;
-const slowestPollMs = 20;
+const slowestPollMs = 10;
 
 export async function reload(input: {
   readonly target: Target;

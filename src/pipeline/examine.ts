@@ -9,7 +9,9 @@ import {
   type SnapshotOptions,
 } from "../adapters/certbot/snapshot.ts";
 import { identifyFile, readFileBounded } from "../adapters/files/read-file.ts";
+import { readCertificates } from "../adapters/tls/certificate.ts";
 import { examine, type Examination } from "../adapters/tls/examine.ts";
+import { isIssuedBy } from "../adapters/tls/judge.ts";
 import type { PrivateKey } from "../adapters/tls/private-key.ts";
 import { filesKey } from "../core/decision/generations.ts";
 import type { SourceRecord } from "../core/decision/record.ts";
@@ -42,6 +44,8 @@ export interface Examined {
   readonly filesKey: string;
   /** When the newest of the files was written; null where none could be read. */
   readonly changedAt: Date | null;
+  /** DER of the intermediates that belong to the leaf and lie in another file. */
+  readonly issuers: readonly Uint8Array[];
   readonly examination: Examination;
   /** What the record should remember. */
   readonly verdict: SourceRecord["verdict"];
@@ -97,6 +101,7 @@ export async function examineSource(
       knownIssuers: [
         ...knownIssuersOf(options.record),
         ...options.knownIssuers,
+        ...read.issuers,
       ],
       temporaryDir: world.settings.runDir,
       verdicts: memory.verdicts,
@@ -112,6 +117,7 @@ export async function examineSource(
     identities,
     filesKey: filesKey(identities),
     changedAt: newestChange(identities),
+    issuers: read.issuers,
     examination: {
       ...examination,
       findings: [
@@ -133,6 +139,7 @@ export function notRead(files: SourceFiles): Examined {
     identities: [],
     filesKey: filesKey([]),
     changedAt: null,
+    issuers: [],
     examination: { leaf: null, certificates: [], bundle: null, findings: [] },
     verdict: null,
     rehearsal: null,
@@ -148,6 +155,7 @@ interface ReadSource {
   readonly password: FileReading | null;
   readonly cert: FileReading | null;
   readonly chain: FileReading | null;
+  readonly issuers: Examined["issuers"];
 }
 
 /** A lineage's own files are read as one version of the lineage; any other two files as a pair. */
@@ -171,8 +179,7 @@ async function readSource(
       certificate: snapshot.files[kinds.certificate],
       key: kinds.hasKey ? snapshot.files.privkey : null,
       password,
-      cert: snapshot.files.cert,
-      chain: snapshot.files.chain,
+      ...besides(kinds.certificate, snapshot.files),
     };
   }
   const snapshot = await snapshotPair(files.certificate, files.key, options);
@@ -185,7 +192,33 @@ async function readSource(
     password,
     cert: null,
     chain: null,
+    issuers: [],
   };
+}
+
+/** `cert.pem` and `chain.pem` are the parts of `fullchain.pem`; where Nginx loads the first alone, it lacks the second. */
+function besides(
+  loaded: "cert" | "chain" | "fullchain",
+  { cert, chain }: Readonly<Record<"cert" | "chain", FileReading>>,
+): Pick<ReadSource, "cert" | "chain" | "issuers"> {
+  switch (loaded) {
+    case "fullchain":
+      return { cert, chain, issuers: [] };
+    case "cert":
+      return { cert: null, chain: null, issuers: intermediatesIn(chain) };
+    case "chain":
+      return { cert: null, chain: null, issuers: [] };
+  }
+}
+
+/** Without roots: a leaf below one of these is complete. */
+function intermediatesIn(chain: FileReading): Examined["issuers"] {
+  if (chain.kind !== "read") return [];
+  const reading = readCertificates(chain.content);
+  if (reading.kind !== "read") return [];
+  return reading.certificates
+    .filter((one) => !isIssuedBy(one, one))
+    .map(({ der }) => der);
 }
 
 function absentSource(
@@ -200,6 +233,7 @@ function absentSource(
     password,
     cert: null,
     chain: null,
+    issuers: [],
   };
 }
 

@@ -38,7 +38,12 @@ export async function presentOf(
     const isCompared = weighed.some(
       ({ severity }) => severity === "regression",
     );
-    const faults = isCompared ? await faultsOf(world, others, record) : [];
+    const faults = isCompared
+      ? await faultsOf(world, others, [
+          ...knownIssuersOf(record),
+          ...examined.issuers,
+        ])
+      : [];
     return presentServed(others, faults);
   }
   if (points.some(({ sight }) => sight.verdict === "broken"))
@@ -76,14 +81,14 @@ function distinct(bundles: readonly Bundle[]): readonly Bundle[] {
 async function faultsOf(
   world: World,
   bundles: readonly Bundle[],
-  record: SourceRecord | null,
+  knownIssuers: readonly Uint8Array[],
 ): Promise<readonly string[]> {
   const roots = await world.roots();
   const faults = await pMap(bundles, async (bundle) => {
     const findings = await judgeServed(bundle, {
       now: world.now(),
       roots,
-      knownIssuers: knownIssuersOf(record),
+      knownIssuers,
       temporaryDir: world.settings.runDir,
       signal: world.signal,
     });

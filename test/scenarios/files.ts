@@ -1,10 +1,13 @@
 import { chmod, mkdir, readFile, rm, unlink } from "node:fs/promises";
+import type { RuleId } from "../../src/core/validation/catalogue.ts";
 import {
   altered,
   fatal,
   harmless,
   nearMiss,
+  refusedByClients,
   refusedByNginx,
+  regression,
   renewal,
   sound,
   warning,
@@ -19,6 +22,35 @@ function cutInside(text: string, block: number, fraction: number): string {
   const end = starts[block + 1] ?? text.length;
   return text.slice(0, start + Math.floor((end - start) * fraction));
 }
+
+/** The places of a block at which a writer that was stopped may have ended. */
+const boundaries = {
+  "in its first line": (block: string) => block.indexOf("-----") + 15,
+  "after its first line": (block: string) => block.indexOf("\n") + 1,
+  "before its last line": (block: string) => block.indexOf("-----END"),
+  "in its last line": (block: string) => block.indexOf("-----END") + 15,
+} as const;
+
+/** The text up to such a place of its block number `block` (from 0). */
+function cutAt(
+  text: string,
+  block: number,
+  place: keyof typeof boundaries,
+): string {
+  const starts = [...text.matchAll(/-----BEGIN/g)].map(({ index }) => index);
+  const start = starts[block] ?? 0;
+  return text.slice(0, start + boundaries[place](text.slice(start)));
+}
+
+const places = [
+  { place: "in its first line", rule: "files/not-pem" },
+  { place: "after its first line", rule: "files/truncated" },
+  { place: "before its last line", rule: "files/truncated" },
+  { place: "in its last line", rule: "files/malformed" },
+] as const satisfies readonly {
+  place: keyof typeof boundaries;
+  rule: RuleId;
+}[];
 
 function der(pem: string): string {
   // Bytes as characters: what a PEM reader sees when it is handed DER.
@@ -149,6 +181,34 @@ export const files: readonly Scenario[] = [
     ...refusedByNginx,
     write: altered("privkey", (text) => cutInside(text, 0, 0.5)),
   },
+  ...places.flatMap(({ place, rule }): Scenario[] => [
+    {
+      name: `the leaf ends ${place}`,
+      rule,
+      ...fatal,
+      ...refusedByNginx,
+      write: altered("fullchain", (text) => cutAt(text, 0, place)),
+    },
+    {
+      name: `the intermediate ends ${place}`,
+      // What does not begin a block is text between blocks, which Nginx passes over.
+      ...(rule === "files/not-pem"
+        ? {
+            rule: "chain/missing-intermediate",
+            ...regression,
+            ...refusedByClients,
+          }
+        : { rule, ...fatal, ...refusedByNginx }),
+      write: altered("fullchain", (text) => cutAt(text, 1, place)),
+    },
+    {
+      name: `the private key ends ${place}`,
+      rule,
+      ...fatal,
+      ...refusedByNginx,
+      write: altered("privkey", (text) => cutAt(text, 0, place)),
+    },
+  ]),
   {
     name: "the last line does not end",
     rule: "files/truncated",

@@ -124,6 +124,18 @@ describe("a running Nginx", () => {
     expect(await target.test(signal)).toMatchObject({ kind: "ok" });
   });
 
+  it("is found where a script stands in the program's place", async () => {
+    await using bed = await NginxBed.start({});
+    const bin = join(await bed.binDirectory(), "nginx");
+    const { configuration: conf, prefix } = bed;
+    expect(
+      await targetWith({ bin, conf, prefix }).inspect(signal),
+    ).toMatchObject({
+      kind: "running",
+      generation: { master: { pid: await bed.masterPid() } },
+    });
+  });
+
   it("is found with a title that its tiny environment cut short", async () => {
     await using temporary = await temporaryDirectory();
     const { path } = temporary;
@@ -402,6 +414,32 @@ describe("an Nginx that is not to be trusted", () => {
       reason: expect.stringContaining(
         `runs with ${bed.configuration}`,
       ) as string,
+    });
+  });
+
+  it("is what a script has started, and others could change that program", async () => {
+    await using temporary = await temporaryDirectory();
+    const { path } = temporary;
+    const program = join(path, "opt", "nginx");
+    await mkdir(join(path, "opt"));
+    await copyFile(nginxProgram, program);
+    const bin = join(path, "nginx");
+    await writeFile(bin, `#!/bin/sh\nexec ${program} "$@"\n`);
+    await chmod(bin, 0o755);
+    const conf = await writeConfiguration(path);
+    await using master = await startMaster(
+      [program, "-p", path, "-c", conf, "-g", "daemon off;"],
+      { isMaster },
+    );
+    const target = targetWith({ bin, conf, prefix: path });
+    expect(await target.inspect(signal)).toMatchObject({
+      kind: "running",
+      generation: { master: { pid: master.pid } },
+    });
+    await chmod(join(path, "opt"), 0o777);
+    expect(await target.inspect(signal)).toEqual({
+      kind: "foreign",
+      reason: expect.stringContaining(join(path, "opt")) as string,
     });
   });
 

@@ -166,6 +166,17 @@ describe("what a client asks for", () => {
   const noName =
     "0.0.0.0:443: no name leads to this server block at this address";
 
+  it("is an uncovered name where nothing else shows what is handed out at present", () => {
+    const covers = (name: string): boolean => name === "other.test";
+    const [hidden] = planOf(named("a.test b.test"), { covers }).unprobeable;
+    expect(hidden?.look).toMatchObject({
+      address: "127.0.0.1:443",
+      servername: "a.test",
+    });
+    const [shadowed] = planOf(named("first.test")).unprobeable;
+    expect(shadowed?.look).toBeNull();
+  });
+
   it.each([
     ["the first name", "a.test b.test", [], "127.0.0.1:443 a.test"],
     [

@@ -1,0 +1,96 @@
+import { describe, expect, it } from "vitest";
+import { decisionTable } from "../../../src/core/decision/decide.ts";
+import {
+  explain,
+  quoted,
+  type Circumstances,
+} from "../../../src/core/report/explain.ts";
+
+const about: Circumstances = {
+  argument: "example.org",
+  label: "example.org",
+  findings: [],
+  obstacles: [],
+  nginxErrors: ["nginx: [emerg] no luck today"],
+  culprits: [],
+  directive: "/etc/nginx/nginx.conf:7",
+  certificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
+  liveCertificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
+  masterPid: 812,
+  nginx: "running",
+  draining: 3,
+  pendingFiles: ["/etc/nginx/sites-enabled/new"],
+  stalePoints: ["127.0.0.1:443 (example.org)"],
+  brokenPoints: [],
+};
+
+describe("the reason", () => {
+  it.each(decisionTable.map(({ name }) => name))(
+    "is one line without a full stop for %s",
+    (row) => {
+      const { reason, remedy } = explain(row, about);
+      for (const text of [reason, remedy ?? "-"])
+        expect(text).toMatch(/^[^\n]*[^.\n]$/);
+    },
+  );
+
+  it("blames the source that makes Nginx's test fail, rather than quote Nginx", () => {
+    const culprits = [
+      { label: "b.test", message: "b.pem is empty", hint: "write it again" },
+    ];
+    expect(explain("configuration-refused", { ...about, culprits })).toEqual({
+      reason: "Nginx's own test fails because of b.test: b.pem is empty",
+      remedy: "mend b.test (write it again), then livecert deploy example.org",
+    });
+    expect(explain("configuration-refused", about).reason).toContain(
+      "no luck today",
+    );
+  });
+
+  it.each([
+    ["not-running", /^Nginx is not running: /],
+    ["foreign", /^Nginx is neither asked nor signalled, /],
+    ["absent", /^there is no Nginx to look after: /],
+  ] as const)("tells an Nginx that is %s from the others", (nginx, reason) => {
+    expect(explain("not-running", { ...about, nginx }).reason).toMatch(reason);
+  });
+
+  it("tells an old certificate from handshakes that fail and from what nobody could see", () => {
+    const reasons = [
+      about,
+      { ...about, brokenPoints: about.stalePoints },
+      { ...about, stalePoints: [] },
+    ].map((one) => explain("dry-run", one).reason);
+    expect(reasons).toEqual([
+      "Nginx serves an old certificate; it has not loaded the one on disk",
+      "every handshake fails at 127.0.0.1:443 (example.org); Nginx has not loaded the files on disk",
+      "no handshake could show what is served, and Nginx has not been reloaded since the files were written",
+    ]);
+  });
+
+  it("says until when another source holds this one back, to the second", () => {
+    const obstacle = {
+      label: "b.test",
+      severity: "regression",
+      message: "it lost a name",
+      until: new Date("2026-11-24T00:08:44.307Z"),
+    } as const;
+    expect(
+      explain("held-back", { ...about, obstacles: [obstacle] }).reason,
+    ).toBe(
+      "sound itself, but a reload would also bring b.test live: it lost a name (waits until 2026-11-24T00:08:44Z at most)",
+    );
+  });
+});
+
+describe("a name in a command to type", () => {
+  it.each([
+    ["example.org", "example.org"],
+    ["two words", "'two words'"],
+    ["it's", String.raw`'it'\''s'`],
+    ["$(reboot)", "'$(reboot)'"],
+    ["", "''"],
+  ])("%j becomes %s", (word, expected) => {
+    expect(quoted(word)).toBe(expected);
+  });
+});

@@ -52,7 +52,7 @@ describe("files renewed, and nobody told Nginx", () => {
       "a.test: stale, Nginx serves an old certificate; it has not loaded the one on disk\n",
     );
     expect(before.stdout).toContain("  hint: livecert deploy a.test\n");
-    expect(before.stdout).toMatch(/\n0 of 1 certificates are live\n$/);
+    expect(before.stdout).toContain("\n0 of 1 certificates are live\n");
     expect(await host.nginx.reconfigurations()).toBe(0);
 
     const deployed = await host.livecert.run(["deploy", "a.test"]);
@@ -62,7 +62,7 @@ describe("files renewed, and nobody told Nginx", () => {
 
     const after = await host.livecert.run(["status"]);
     expect(after.exitCode).toBe(0);
-    expect(after.stdout).toMatch(/\nevery certificate is live\n$/);
+    expect(after.stdout).toContain("\nevery certificate is live\n");
     expect(await host.nginx.reconfigurations()).toBe(1);
   });
 

@@ -83,8 +83,10 @@ export interface Found {
 export function hostTarget(options: HostTargetOptions): HostTarget {
   const cache = options.cache ?? memoryCache();
   let found: Found | null = null;
+  let addresses: readonly string[] | null = null;
 
   const look = async (signal: AbortSignal): Promise<Found> => {
+    addresses = null;
     found = await find(options, cache, signal);
     return found;
   };
@@ -105,7 +107,8 @@ export function hostTarget(options: HostTargetOptions): HostTarget {
     generation: (master) => Promise.resolve(readGeneration(master)),
     isBusy,
     markErrorLogs: (model) => markErrorLogs(model, found),
-    localAddresses,
+    // Asked for every source; the kernel's list costs as much as a third of a handshake.
+    localAddresses: () => (addresses ??= localAddresses()),
     reach,
     answers,
     localPath: (path) => path,

@@ -45,28 +45,43 @@ export function readCertificates(bytes: Uint8Array): CertificateReading {
 /** Nginx reads the first block together with trust data that may follow it, the others without. */
 function readBlock(block: PemBlock, index: number): Certificate | null {
   if (block.header !== "") return null;
-  return index === 0
-    ? parse(canonicalPem(block, "TRUSTED CERTIFICATE"))
-    : readIssuer(block.body);
-}
-
-/** A thousand lineages share a handful of intermediates. */
-const issuers = new Map<string, Certificate>();
-const maxIssuers = 100;
-
-function readIssuer(base64: string): Certificate | null {
-  const known = issuers.get(base64);
-  if (known !== undefined) return known;
-  const issuer = parse(Buffer.from(base64, "base64"));
-  if (issuer === null) return null;
-  if (issuers.size >= maxIssuers) issuers.clear();
-  issuers.set(base64, issuer);
-  return issuer;
+  return remembered(block.body, () =>
+    index === 0
+      ? canonicalPem(block, "TRUSTED CERTIFICATE")
+      : Buffer.from(block.body, "base64"),
+  );
 }
 
 /** null where OpenSSL cannot read it. */
 export function certificateFromDer(der: Uint8Array): Certificate | null {
-  return parse(der);
+  return remembered(Buffer.from(der).toString("base64"), () => der);
+}
+
+/**
+ * By the base64 of their DER, as long as somebody holds them: OpenSSL takes a third of a millisecond for each, a leaf is met
+ * in two files and in the handshake, and a thousand lineages share a handful of intermediates.
+ */
+const known = new Map<string, WeakRef<Certificate>>();
+const forget = new FinalizationRegistry<string>((base64) => {
+  if (known.get(base64)?.deref() === undefined) known.delete(base64);
+});
+
+/** Remembers only what is its DER and nothing else, so that it does not matter how it was read. */
+function remembered(
+  base64: string,
+  source: () => string | Uint8Array,
+): Certificate | null {
+  const found = known.get(base64)?.deref();
+  if (found !== undefined) return found;
+  const certificate = parse(source());
+  if (
+    certificate !== null &&
+    Buffer.from(certificate.der).toString("base64") === base64
+  ) {
+    known.set(base64, new WeakRef(certificate));
+    forget.register(certificate, base64);
+  }
+  return certificate;
 }
 
 function parse(source: string | Uint8Array): Certificate | null {

@@ -123,18 +123,51 @@ function open(pem: string, password: Uint8Array | undefined): UsableKey | null {
  * whatever its file says: certificate and key may differ in that, and belong together all the same.
  */
 export function spkiFingerprint(key: KeyObject): string {
+  const spki = key.export({ type: "spki", format: "der" });
+  const isCompressed =
+    key.asymmetricKeyType === "ec" && pointForm(spki) !== uncompressedPoint;
   return createHash("sha256")
-    .update(uncompressed(key).export({ type: "spki", format: "der" }))
+    .update(isCompressed ? uncompressed(key, spki) : spki)
     .digest("hex");
 }
 
-function uncompressed(key: KeyObject): KeyObject {
-  if (key.asymmetricKeyType !== "ec") return key;
+/** SEC 1, section 2.3.3. */
+const uncompressedPoint = 4;
+
+/** The first byte of the point: SEQUENCE { algorithm SEQUENCE, subjectPublicKey BIT STRING } (RFC 5480, section 2). */
+function pointForm(spki: Uint8Array): number | null {
+  const algorithm = elementAt(spki, 0).begin;
+  const bits = elementAt(spki, elementAt(spki, algorithm).end).begin;
+  // The number of unused bits comes first.
+  return spki[bits + 1] ?? null;
+}
+
+/** Where the content of a DER element lies (X.690, section 8.1.3). */
+function elementAt(
+  der: Uint8Array,
+  offset: number,
+): { readonly begin: number; readonly end: number } {
+  const first = der[offset + 1] ?? 0;
+  const more = first < 0x80 ? 0 : first & 0x7f;
+  const begin = offset + 2 + more;
+  const length =
+    more === 0
+      ? first
+      : der
+          .subarray(offset + 2, begin)
+          .reduce((sum, byte) => sum * 256 + byte, 0);
+  return { begin, end: begin + length };
+}
+
+function uncompressed(key: KeyObject, spki: Uint8Array): Uint8Array {
   try {
     const jwk = key.export({ format: "jwk" });
-    return createPublicKey({ key: jwk, format: "jwk" });
+    return createPublicKey({ key: jwk, format: "jwk" }).export({
+      type: "spki",
+      format: "der",
+    });
   } catch {
     // A curve that JSON Web Keys have no name for.
-    return key;
+    return spki;
   }
 }

@@ -85,7 +85,7 @@ async function readSource(
 }
 
 async function versionsOf(lineage: Lineage): Promise<readonly Version[]> {
-  const current = await currentVersion(lineage);
+  const current = currentVersion(lineage);
   if (current === null) return [];
   const versions = await listVersions(lineage);
   return versions.map(({ version, fingerprint256 }) => ({

@@ -48,7 +48,7 @@ async function fileState(path: string): Promise<SubjectState> {
 }
 
 async function stateOfLineage(lineage: Lineage): Promise<SubjectState> {
-  const { kind } = lineageState(await viewLineage(lineage));
+  const { kind } = lineageState(viewLineage(lineage));
   if (kind === "absent") return "gone";
   if (kind !== "one") return "moving";
   const files = ["fullchain.pem", "privkey.pem"];

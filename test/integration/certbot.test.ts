@@ -140,7 +140,7 @@ describe("a snapshot of a lineage", () => {
     });
     for (const kind of ["cert", "chain", "fullchain"] as const)
       expect(textOf(snapshot, kind)).toBe(versions[1][kind]);
-    expect(await currentVersion(bed.lineage(name))).toBe(2);
+    expect(currentVersion(bed.lineage(name))).toBe(2);
     expect(JSON.stringify(snapshot)).not.toContain(
       versions[1].privkey.split("\n")[1],
     );

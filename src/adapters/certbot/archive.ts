@@ -49,7 +49,7 @@ export function isOutdated({ version, currentVersion }: ArchivedCopy): boolean {
 export async function listVersions(
   lineage: Lineage,
 ): Promise<readonly ArchivedVersion[]> {
-  const directory = await archiveOf(lineage);
+  const directory = archiveOf(lineage);
   if (directory === null) return [];
   const names = await readdir(directory).catch(() => []);
   const numbered = names.flatMap(
@@ -73,8 +73,8 @@ export async function listVersions(
 }
 
 /** Where the lineage's links lead. */
-async function archiveOf(lineage: Lineage): Promise<string | null> {
-  const { entries } = await viewLineage(lineage);
+function archiveOf(lineage: Lineage): string | null {
+  const { entries } = viewLineage(lineage);
   const targets = Object.values(entries).flatMap((entry) =>
     entry.kind === "link" ? entry.targets : [],
   );
@@ -110,7 +110,7 @@ async function buildIndex(lineages: readonly Lineage[]): Promise<Index> {
 async function versionsWithCurrent(
   lineage: Lineage,
 ): Promise<readonly (ArchivedCopy & ArchivedVersion)[]> {
-  const state = lineageState(await viewLineage(lineage));
+  const state = lineageState(viewLineage(lineage));
   const currentVersion = "version" in state ? state.version : null;
   if (currentVersion === null) return [];
   const versions = await listVersions(lineage);

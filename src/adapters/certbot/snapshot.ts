@@ -124,9 +124,9 @@ async function settle<Snapshot>(
 }
 
 async function lookAtLineage(lineage: Lineage): Promise<Look<LineageSnapshot>> {
-  const before = await viewLineage(lineage);
+  const before = viewLineage(lineage);
   const files = await readLineage(lineage);
-  const after = await viewLineage(lineage);
+  const after = viewLineage(lineage);
   const readings = Object.values(files) as readonly FileReading<unknown>[];
   const look = {
     identity: identityOf(readings),

@@ -1,5 +1,5 @@
 /** What a lineage's directory shows, without opening a file. */
-import { readdir, readlink, realpath } from "node:fs/promises";
+import { readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Lineage, LineageKind } from "../../core/lineage/lineage.ts";
 import {
@@ -13,35 +13,44 @@ import {
 const maxLinks = 40;
 
 /** Looks at the four names and at Certbot's `previous_*` links; never throws. */
-export async function viewLineage({ path }: Lineage): Promise<LineageView> {
+export function viewLineage({ path }: Lineage): LineageView {
   const physical = rememberPhysical();
-  const [cert, privkey, chain, fullchain, names] = await Promise.all([
-    viewEntry(path, "cert", physical),
-    viewEntry(path, "privkey", physical),
-    viewEntry(path, "chain", physical),
-    viewEntry(path, "fullchain", physical),
-    readdir(path).catch(() => []),
-  ]);
+  const view = (kind: LineageKind) => viewEntry(path, kind, physical);
   return {
-    entries: { cert, privkey, chain, fullchain },
-    previous: names.filter((name) => /^previous_\w+\.pem$/.test(name)).sort(),
+    entries: {
+      cert: view("cert"),
+      privkey: view("privkey"),
+      chain: view("chain"),
+      fullchain: view("fullchain"),
+    },
+    previous: namesIn(path)
+      .filter((name) => /^previous_\w+\.pem$/.test(name))
+      .sort(),
   };
 }
 
 /** N of the files that the lineage's links lead to; null for a mixture, plain files or none. */
-export async function currentVersion(lineage: Lineage): Promise<number | null> {
-  const state = lineageState(await viewLineage(lineage));
+export function currentVersion(lineage: Lineage): number | null {
+  const state = lineageState(viewLineage(lineage));
   return "version" in state ? state.version : null;
 }
 
-async function viewEntry(
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+function viewEntry(
   directory: string,
   kind: LineageKind,
   physical: Physical,
-): Promise<LineageEntry> {
+): LineageEntry {
   const targets: string[] = [];
   for (let path = join(directory, `${kind}.pem`); ;) {
-    const next = await follow(path, physical);
+    const next = follow(path, physical);
     if (typeof next !== "string")
       return targets.length === 0 ? next : { kind: "link", targets };
     targets.push(next);
@@ -52,15 +61,11 @@ async function viewEntry(
 }
 
 /** The link's target with its directory's own links followed, so that two ways to one file look the same. */
-async function follow(
-  path: string,
-  physical: Physical,
-): Promise<string | LineageEntry> {
+function follow(path: string, physical: Physical): string | LineageEntry {
   try {
-    const target = await readlink(path);
-    const directory = await physical(dirname(path));
-    const reached = resolve(directory, target);
-    return join(await physical(dirname(reached)), basename(reached));
+    const target = readlinkSync(path);
+    const reached = resolve(physical(dirname(path)), target);
+    return join(physical(dirname(reached)), basename(reached));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // EINVAL: not a link. Whatever else is wrong is told when the file is read.
@@ -71,15 +76,22 @@ async function follow(
 }
 
 /** A directory without links on the way to it. */
-type Physical = (directory: string) => Promise<string>;
+type Physical = (directory: string) => string;
 
 /** For one view, whose entries all lie in the same two directories. */
 function rememberPhysical(): Physical {
-  const known = new Map<string, Promise<string>>();
+  const known = new Map<string, string>();
   return (directory) => {
-    const found =
-      known.get(directory) ?? realpath(directory).catch(() => directory);
+    const found = known.get(directory) ?? withoutLinks(directory);
     known.set(directory, found);
     return found;
   };
+}
+
+function withoutLinks(directory: string): string {
+  try {
+    return realpathSync.native(directory);
+  } catch {
+    return directory;
+  }
 }

@@ -20,8 +20,8 @@ import type {
   TestResult,
 } from "../../ports.ts";
 import { type DefaultsCache, memoryCache } from "../nginx/binary.ts";
+import { identifyFile } from "../files/read-file.ts";
 import { markLogs } from "../nginx/error-log.ts";
-import { identifyFile } from "../nginx/files.ts";
 import { findInstallations, type Installation } from "../nginx/installation.ts";
 import {
   findMaster,

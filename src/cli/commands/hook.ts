@@ -75,7 +75,7 @@ async function renewed(
     const deferred = await deferLineage(world, request, lineage);
     if (deferred !== null) return deferred;
   }
-  const own = queueEntry(world, lineage, await currentVersion(lineage));
+  const own = queueEntry(world, lineage, currentVersion(lineage));
   return lockedRun(world, request, {
     ...hookLimits(world, [own]),
     leavesDeferred: isFlushedLater(invocation, world),

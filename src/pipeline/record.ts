@@ -18,6 +18,7 @@ import type {
   TargetRecord,
 } from "../core/decision/record.ts";
 import { findingIdentity } from "../core/validation/finding.ts";
+import { lineageFiles } from "./candidates.ts";
 import { modelRecord } from "./discover.ts";
 import { sourceId } from "./examine.ts";
 import type { ObservedPoint } from "./observe.ts";
@@ -36,13 +37,42 @@ export async function recordRun(
     (concluded) => recordSource(world, request, concluded, results),
     { concurrency: 4 },
   );
+  const misplaced = await forgetMisplaced(world, request, bySource);
   const models = await Promise.all(
     results.map((result) => recordTarget(world, result)),
   );
   const journal = await journalRun(world, request, results, [
     ...bySource.values(),
   ]);
-  return warningsOf([...records.flat(), ...models.flat(), journal]);
+  return warningsOf([
+    ...records.flat(),
+    ...misplaced,
+    ...models.flat(),
+    journal,
+  ]);
+}
+
+/**
+ * A failure from before it was known which of a lineage's files Nginx loads was kept under `fullchain.pem`. Where this run
+ * has dealt with the lineage by other files, these have entries of their own.
+ */
+async function forgetMisplaced(
+  world: World,
+  { scope }: RunRequest,
+  bySource: ReadonlyMap<string, readonly Concluded[]>,
+): Promise<readonly Written[]> {
+  const concluded = new Map(
+    [...bySource.values()]
+      .flatMap((group) => group[0]?.assessment.candidate.lineage ?? [])
+      .map((lineage) => [lineage.path, lineage]),
+  );
+  const isAbout = (path: string): boolean =>
+    scope.kind === "all" || scope.lineages.some((one) => one.path === path);
+  const ids = [...concluded.values()]
+    .filter(({ path }) => isAbout(path))
+    .map((lineage) => sourceId(lineageFiles(lineage)))
+    .filter((id) => !bySource.has(id));
+  return pMap(ids, (id) => world.store.pending.remove(id), { concurrency: 4 });
 }
 
 function groupBySource(

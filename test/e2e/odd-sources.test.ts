@@ -98,3 +98,26 @@ describe("a key that is a directory", () => {
     expect(await host.isLive("a.test", address)).toBe(true);
   });
 });
+
+describe("a lineage that Nginx loads by its cert.pem", () => {
+  it("is not kept as pending once what failed before Nginx could be asked is live", async () => {
+    await using host = await HostBed.create();
+    const { key } = await host.renew("a.test");
+    const address = await host.nginx.address();
+    await host.livecert.document(["deploy", "a.test"]);
+    await host.nginx.configure({
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names: ["a.test"],
+        pairs: [{ certificate: host.certbot.live("a.test", "cert"), key }],
+      }),
+    });
+    const stopped = await host.livecert.document(["retry"]);
+    expect(stopped.outcome).toBe("not-running");
+    await host.nginx.start();
+    const first = await host.livecert.document(["retry"]);
+    expect(first.outcome).toBe("live");
+    const second = await host.livecert.document(["retry"]);
+    expect(second.lineages).toEqual([]);
+  });
+});

@@ -121,3 +121,32 @@ describe("a lineage that Nginx loads by its cert.pem", () => {
     expect(second.lineages).toEqual([]);
   });
 });
+
+describe("a server block whose ciphers do not suit the certificate's key", () => {
+  it("is told as what it is, after the reload and when there is nothing left to try", async () => {
+    await using host = await HostBed.create();
+    const pair = await host.renew("a.test");
+    const address = await host.nginx.address();
+    await host.nginx.configure({
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names: ["a.test"],
+        pairs: [pair],
+        more: "ssl_protocols TLSv1.2; ssl_ciphers aRSA; return 200;",
+      }),
+    });
+    await host.nginx.start();
+    await host.renew("a.test");
+    const reloaded = await host.livecert.document(["deploy", "a.test"]);
+    await host.livecert.document(["deploy", "a.test"]);
+    const last = await host.livecert.document(["deploy", "a.test"]);
+    for (const { outcome, lineages } of [reloaded, last]) {
+      expect(outcome).toBe("stale");
+      expect(lineages[0]?.reason).toContain(
+        `every handshake is refused at ${address} (a.test)`,
+      );
+      expect(lineages[0]?.remedy).toContain("ssl_ciphers");
+    }
+    expect(await host.nginx.reconfigurations()).toBe(2);
+  });
+});

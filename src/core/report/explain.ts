@@ -109,6 +109,11 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
         remedy: "livecert retry",
       };
     case "reload-limit":
+      if (isOnlyBroken(about))
+        return {
+          reason: `two reloads did not help: every handshake is refused at ${about.brokenPoints.join(", ")}`,
+          remedy: refusalRemedy,
+        };
       return {
         reason:
           "two reloads did not make Nginx serve it, so a third would not either",
@@ -157,6 +162,11 @@ export function explainReload(
         remedy: null,
       };
     case "stale":
+      if (isOnlyBroken(about))
+        return {
+          reason: `reloaded, but every handshake is refused at ${about.brokenPoints.join(", ")}`,
+          remedy: refusalRemedy,
+        };
       return {
         reason: `reloaded, but another certificate is still served at ${about.stalePoints.join(", ")}`,
         remedy: `touch ${quoted(about.certificate)}, then ${deploy} --force; if that does not help: systemctl restart nginx`,
@@ -176,6 +186,14 @@ export function explainReload(
       };
   }
 }
+
+/** What is served there is no older certificate, so no reload mends it. */
+function isOnlyBroken({ stalePoints, brokenPoints }: Circumstances): boolean {
+  return brokenPoints.length > 0 && brokenPoints.length === stalePoints.length;
+}
+
+const refusalRemedy =
+  "see whether ssl_protocols, ssl_ciphers and the key type of that server block agree (Nginx's error log names what fails), then nginx -t && nginx -s reload";
 
 function places(count: number): string {
   return count === 1 ? "1 probe point" : `${count} probe points`;

@@ -56,6 +56,8 @@ export interface Assessment {
   readonly served: Served;
   readonly present: Present;
   readonly weighed: Weighed;
+  /** No fatal finding and no regression, tolerated or not. */
+  readonly isSound: boolean;
 }
 
 export interface AssessOptions {
@@ -208,6 +210,7 @@ async function judge(
     served,
     present,
     weighed,
+    isSound: findings.every(({ severity }) => severity === "warning"),
   };
 }
 

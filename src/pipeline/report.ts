@@ -100,11 +100,7 @@ function reportLineage(
             examined.examination.leaf,
             examined.examination.bundle?.bundle256 ?? null,
           ),
-    valid: concluded.every(({ assessment }) =>
-      assessment.examined.examination.findings.every(
-        ({ severity }) => severity === "warning",
-      ),
-    ),
+    valid: concluded.every(({ assessment }) => assessment.isSound),
     findings,
     probes: concluded.flatMap(reportProbes),
   };

@@ -150,3 +150,22 @@ describe("a server block whose ciphers do not suit the certificate's key", () =>
     expect(await host.nginx.reconfigurations()).toBe(2);
   });
 });
+
+describe("a certificate that lost a served name", () => {
+  it("is not valid, whatever its files are", async () => {
+    await using host = await HostBed.create();
+    const pair = await host.renew("a.test");
+    const address = await host.nginx.address();
+    await host.nginx.configure({
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names: ["a.test"],
+        pairs: [pair],
+      }),
+    });
+    await host.nginx.start();
+    await host.certbot.write("a.test", await host.files(["b.test"]));
+    const { lineages } = await host.livecert.document(["status"]);
+    expect(lineages).toMatchObject([{ outcome: "rejected", valid: false }]);
+  });
+});

@@ -2,7 +2,7 @@
  * Reads the files of a lineage, or of a pair that is none, as one version. Certbot writes new files and then switches four
  * links one by one; others copy two files one after the other. A mixture is waited out, and only then called so.
  */
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type {
   FileReading,
@@ -11,7 +11,7 @@ import type {
 } from "../../core/lineage/lineage.ts";
 import { isSameView, lineageState } from "../../core/lineage/versions.ts";
 import { readFileBounded } from "../files/read-file.ts";
-import { readCertificates } from "../tls/certificate.ts";
+import { isKeyOf, readCertificates } from "../tls/certificate.ts";
 import { PrivateKey, readPrivateKey } from "../tls/private-key.ts";
 import { viewLineage } from "./view.ts";
 
@@ -130,7 +130,7 @@ async function lookAtLineage(lineage: Lineage): Promise<Look<LineageSnapshot>> {
   const readings = Object.values(files) as readonly FileReading<unknown>[];
   const look = {
     identity: identityOf(readings),
-    changedMs: await newestChange(readings, lineage.path),
+    changedMs: newestChange(readings, lineage.path),
   };
   const inconsistent = (reason: string): Look<LineageSnapshot> => ({
     ...look,
@@ -191,7 +191,7 @@ async function lookAtPair(
   const files = await read();
   const readings = readingsOf(files);
   const identity = identityOf(readings);
-  const look = { identity, changedMs: await newestChange(readings, null) };
+  const look = { identity, changedMs: newestChange(readings, null) };
   if (readings.every(({ kind }) => kind === "absent"))
     return { ...look, state: "absent", snapshot: { kind: "absent" } };
   if (identityOf(readingsOf(before)) !== identity) {
@@ -226,11 +226,10 @@ function agree(
   const certificates = readCertificates(certificate.content);
   const privateKey = readPrivateKey(key.content);
   if (privateKey.kind === "encrypted") return true;
-  return (
-    certificates.kind === "read" &&
-    privateKey.kind === "usable" &&
-    certificates.certificates[0]?.spki256 === privateKey.spki256
-  );
+  if (certificates.kind !== "read" || privateKey.kind !== "usable")
+    return false;
+  const [leaf] = certificates.certificates;
+  return leaf !== undefined && isKeyOf(privateKey.key, leaf);
 }
 
 function identityOf(readings: readonly FileReading<unknown>[]): string {
@@ -242,16 +241,23 @@ function identityOf(readings: readonly FileReading<unknown>[]): string {
 }
 
 /** The directory's own time tells when one of its links was last switched. */
-async function newestChange(
+function newestChange(
   readings: readonly FileReading<unknown>[],
   directory: string | null,
-): Promise<number> {
-  const switched =
-    directory === null ? null : await stat(directory).catch(() => null);
+): number {
+  const switchedMs = directory === null ? 0 : modifiedMs(directory);
   const written = readings.map((reading) =>
     reading.kind === "read"
       ? Number(BigInt(reading.identity.changedNs) / 1_000_000n)
       : 0,
   );
-  return Math.max(switched?.mtimeMs ?? 0, ...written);
+  return Math.max(switchedMs, ...written);
+}
+
+function modifiedMs(path: string): number {
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    return 0;
+  }
 }

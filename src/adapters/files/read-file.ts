@@ -29,8 +29,7 @@ export async function readFileBounded(
   options: { readonly maxBytes?: number } = {},
 ): Promise<FileReading> {
   const maxBytes = options.maxBytes ?? defaultMaxBytes;
-  // However many files are read in a row, timers and signals are not kept waiting.
-  await nextTurn();
+  if (isTurnDue()) await nextTurn();
   try {
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       const reading = readOnce(path, maxBytes);
@@ -44,13 +43,24 @@ export async function readFileBounded(
 
 /** What the path leads to, without opening it; null where nothing is there or it may not be looked at. */
 export async function identifyFile(path: string): Promise<FileIdentity | null> {
-  await nextTurn();
+  if (isTurnDue()) await nextTurn();
   try {
     const resolved = realpathSync.native(path);
     return identityOf(path, resolved, statSync(resolved, { bigint: true }));
   } catch {
     return null;
   }
+}
+
+const turnEveryMs = 5;
+let lastTurnMs = 0;
+
+/** However many files are read in a row, timers and signals must not be kept waiting. */
+function isTurnDue(): boolean {
+  const nowMs = performance.now();
+  const isDue = nowMs - lastTurnMs > turnEveryMs;
+  if (isDue) lastTurnMs = nowMs;
+  return isDue;
 }
 
 /** null: it changed while it was read. */

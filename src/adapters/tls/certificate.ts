@@ -14,7 +14,6 @@ import {
   distinguishedName,
   subjectAltNames,
 } from "../../core/certificate/text.ts";
-import { spkiFingerprint } from "./private-key.ts";
 
 /** What Nginx would load from a certificate file; `certificates` has at least one. */
 export type CertificateReading =
@@ -103,6 +102,11 @@ export function x509Of(certificate: Certificate): X509Certificate {
   return x509;
 }
 
+/** As Nginx asks when it loads the two (X509_check_private_key(3)): the encoding of an EC point, say, does not matter. */
+export function isKeyOf(key: KeyObject, certificate: Certificate): boolean {
+  return x509Of(certificate).checkPrivateKey(key);
+}
+
 function toRecord(x509: X509Certificate): Certificate {
   const key = publicKeyOf(x509);
   const record: Certificate = {
@@ -115,7 +119,6 @@ function toRecord(x509: X509Certificate): Certificate {
     subjectAltNames: subjectAltNames(x509.subjectAltName ?? ""),
     keyType: key === null ? "unknown" : keyType(key),
     isCa: x509.ca,
-    spki256: key === null ? "" : spkiFingerprint(key),
     der: new Uint8Array(x509.raw),
   };
   parsed.set(record, x509);

@@ -17,6 +17,7 @@ import {
   type WeakKey,
 } from "../../core/validation/strength.ts";
 import { sameAsServed } from "./bundle.ts";
+import { isKeyOf } from "./certificate.ts";
 import { loadServerContext, type Loading } from "./context.ts";
 import {
   pathOf,
@@ -63,7 +64,7 @@ export async function examinePair(
     return { bundle: null, server, findings: [...findings, finding] };
   }
   const { bundle } = rehearsal;
-  context.rehearsals?.set(rehearsalKey({ ...pair, key }), bundle.bundle256);
+  context.rehearsals?.set(rehearsalKey(certificates, level), bundle.bundle256);
   return { bundle, server, findings };
 }
 
@@ -86,7 +87,8 @@ function mismatchFindings(
         certificateFile,
         keyFile: keyFile.path,
         certificates,
-        key,
+        keyType: key.type,
+        isKeyOf: (certificate) => isKeyOf(key.key, certificate),
       });
 }
 
@@ -100,19 +102,17 @@ function rehearsedBefore(
   const served = context.served?.find((one) => sameAsServed(certificates, one));
   if (served !== undefined) return served;
   const bundle256 =
-    context.rehearsals?.get(rehearsalKey({ certificates, key, level })) ?? null;
+    context.rehearsals?.get(rehearsalKey(certificates, level)) ?? null;
   return bundle256 === null ? null : { leaf, others, bundle256 };
 }
 
-/** Everything that a rehearsal depends on: what a client reports is up to this Node. */
-function rehearsalKey(pair: {
-  readonly certificates: readonly Certificate[];
-  readonly key: UsableKey;
-  readonly level: number;
-}): string {
-  const { certificates, key, level } = pair;
+/** Everything that a rehearsal with the leaf's own key depends on: what a client reports is up to this Node. */
+function rehearsalKey(
+  certificates: readonly Certificate[],
+  level: number,
+): string {
   const hash = createHash("sha256").update(
-    `rehearsal 1 ${process.version} ${level} ${key.spki256}\n`,
+    `rehearsal 2 ${process.version} ${level}\n`,
   );
   for (const { der } of certificates) hash.update(der);
   return hash.digest("hex");

@@ -17,8 +17,6 @@ export interface Certificate {
   readonly keyType: string;
   /** basicConstraints CA flag. */
   readonly isCa: boolean;
-  /** SHA-256 over the DER of the subjectPublicKeyInfo; a key belongs to a leaf when these are equal. */
-  readonly spki256: string;
   readonly der: Uint8Array;
 }
 

@@ -8,25 +8,25 @@ export interface PairFacts {
   readonly keyFile: string;
   /** In the file's order; at least one. */
   readonly certificates: readonly Certificate[];
-  /** OpenSSL's name of the key's type, and its SPKI fingerprint as in `Certificate`. */
-  readonly key: { readonly type: string; readonly spki256: string };
+  /** OpenSSL's name: `rsa`, `rsa-pss`, `ec`, `ed25519`, … */
+  readonly keyType: string;
+  /** Whether the key is that certificate's. */
+  isKeyOf(certificate: Certificate): boolean;
 }
 
 /** Empty where the key belongs to the first certificate; otherwise the one reason why it does not. */
 export function pairFindings(facts: PairFacts): readonly Finding[] {
-  const { certificateFile, keyFile, certificates, key } = facts;
+  const { certificateFile, keyFile, certificates, keyType } = facts;
   const [leaf] = certificates;
-  if (leaf === undefined || leaf.spki256 === key.spki256) return [];
-  const owner = certificates.findIndex(
-    ({ spki256 }) => spki256 === key.spki256,
-  );
+  if (leaf === undefined || facts.isKeyOf(leaf)) return [];
+  const owner = certificates.findIndex((one) => facts.isKeyOf(one));
   if (owner > 0 && certificates[owner]?.isCa === false)
     return [leafNotFirst(certificateFile, owner + 1)];
   const certificateType = keyFamily(leaf.keyType);
-  if (certificateType !== key.type)
+  if (certificateType !== keyType)
     return [
       ruleFinding("pair/key-type-mismatch", {
-        message: `${keyFile} holds a key of type ${key.type}, but the certificate in ${certificateFile} is for one of type ${certificateType}`,
+        message: `${keyFile} holds a key of type ${keyType}, but the certificate in ${certificateFile} is for one of type ${certificateType}`,
         hint: "put the key beside its own certificate; nginx -t does not notice this, and every handshake would fail",
       }),
     ];

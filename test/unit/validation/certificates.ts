@@ -2,7 +2,7 @@ import type { Certificate } from "../../../src/core/certificate/certificate.ts";
 
 let made = 0;
 
-/** A sound leaf; every one has a fingerprint and a key of its own unless told otherwise. */
+/** A sound leaf; every one has a fingerprint of its own unless told otherwise. */
 export function certificate(fields: Partial<Certificate> = {}): Certificate {
   made += 1;
   return {
@@ -15,7 +15,6 @@ export function certificate(fields: Partial<Certificate> = {}): Certificate {
     subjectAltNames: ["DNS:leaf.example"],
     keyType: "ec-p256",
     isCa: false,
-    spki256: `key ${made}`,
     der: new Uint8Array(),
     ...fields,
   };

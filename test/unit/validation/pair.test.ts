@@ -9,45 +9,51 @@ import { authority, certificate } from "./certificates.ts";
 
 const leaf = certificate({ keyType: "rsa-2048" });
 const issuer = authority({ keyType: "ec-p384" });
+const rsaIssuer = authority({ keyType: "rsa-2048" });
 const pair = { certificateFile: "/f/fullchain.pem", keyFile: "/f/privkey.pem" };
 const rulesOf = (findings: readonly { rule: string }[]) =>
   findings.map(({ rule }) => rule);
 
 describe("a key beside certificates", () => {
   it.each([
-    ["the leaf's", [leaf, issuer], { type: "rsa", spki256: leaf.spki256 }, []],
+    ["the leaf's", [leaf, issuer], { type: "rsa", of: leaf }, []],
     [
       "a stranger's of the same type",
       [leaf, issuer],
-      { type: "rsa", spki256: "other" },
+      { type: "rsa", of: null },
       ["pair/key-mismatch"],
     ],
     [
       "a stranger's of another type",
       [leaf, issuer],
-      { type: "ec", spki256: "other" },
+      { type: "ec", of: null },
       ["pair/key-type-mismatch"],
     ],
     [
       "RSA-PSS beside a plain RSA certificate",
       [leaf],
-      { type: "rsa-pss", spki256: "other" },
+      { type: "rsa-pss", of: null },
       ["pair/key-type-mismatch"],
     ],
     [
       "that of a leaf that stands behind its issuer",
       [issuer, leaf],
-      { type: "rsa", spki256: leaf.spki256 },
+      { type: "rsa", of: leaf },
       ["pair/leaf-not-first"],
     ],
     [
       "the issuer's",
-      [leaf, authority({ keyType: "rsa-2048", spki256: "ca" })],
-      { type: "rsa", spki256: "ca" },
+      [leaf, rsaIssuer],
+      { type: "rsa", of: rsaIssuer },
       ["pair/key-mismatch"],
     ],
   ])("that is %s", (_whose, certificates, key, wanted) => {
-    const findings = pairFindings({ ...pair, certificates, key });
+    const findings = pairFindings({
+      ...pair,
+      certificates,
+      keyType: key.type,
+      isKeyOf: (certificate) => certificate === key.of,
+    });
     expect(rulesOf(findings)).toEqual(wanted);
     for (const { severity, message } of findings) {
       expect(severity).toBe("fatal");
@@ -59,7 +65,8 @@ describe("a key beside certificates", () => {
     const [finding] = pairFindings({
       ...pair,
       certificates: [certificate({ keyType: "rsa-pss-2048" })],
-      key: { type: "ed25519", spki256: "other" },
+      keyType: "ed25519",
+      isKeyOf: () => false,
     });
     expect(finding?.message).toBe(
       "/f/privkey.pem holds a key of type ed25519, but the certificate in /f/fullchain.pem is for one of type rsa-pss",

@@ -61,10 +61,10 @@ const laterAsText = (place: Place): Plugin => ({
 function isForLater({ kind, path, importer }: OnResolveArgs): boolean {
   if (kind === "entry-point" || path.startsWith("node:")) return false;
   const isPackage = /^[^./]/.test(path);
-  return (
-    isPackage ||
-    (importer === resolve("src/main.ts") && kind === "dynamic-import")
-  );
+  const isReached =
+    importer === resolve("src/main.ts") && kind === "dynamic-import";
+  // What turns text into code cannot be text itself.
+  return isPackage || (isReached && path !== "./code.ts");
 }
 
 /** What is kept as text, by name: a digest, and a function that is the module. */

@@ -2,7 +2,6 @@
  * The process: answers `--version` before anything is loaded, turns signals into an abort, and ends with the exit code.
  */
 import type { Process } from "./cli/run.ts";
-import { code } from "./code.ts";
 import { version } from "./version.ts";
 
 const words = process.argv.slice(2);
@@ -11,7 +10,8 @@ else void start();
 
 async function start(): Promise<void> {
   ignoreGoneReaders();
-  // The build makes of this one import everything that --version does not load.
+  // The build makes of these imports everything that --version does not load.
+  const { code } = await import("./code.ts");
   const { abortedBySignals, reportUncaught, runCommandLine } =
     await import("./cli/run.ts");
   const signal = abortedBySignals();

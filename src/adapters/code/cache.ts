@@ -6,9 +6,10 @@
  * Compiled code can do whatever the program can, so the file is believed only where nobody else could have written it.
  */
 import { createHash } from "node:crypto";
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { Script } from "node:vm";
+import { replaceFile } from "../files/replace.ts";
 import { lookAtOwnership } from "../process/trust.ts";
 
 /** By name: an expression, and a digest that tells it from every other text, which V8 itself does by its length alone. */
@@ -76,9 +77,7 @@ function read(file: string): ReadonlyMap<string, Buffer> {
   }
 }
 
-/** Whole or not at all: a killed run leaves what the next one sweeps with its other leftovers. */
 function write(file: string, scripts: ReadonlyMap<string, Script>): void {
-  const temporary = temporaryName(file);
   try {
     if (lookAtOwnership(dirname(file)).kind !== "trusted") return;
     const compiled = [...scripts].map(
@@ -90,23 +89,12 @@ function write(file: string, scripts: ReadonlyMap<string, Script>): void {
       scripts: compiled.map(([digest, { length }]) => [digest, length]),
     };
     const line = Buffer.from(`${JSON.stringify(head)}\n`);
-    writeFileSync(temporary, Buffer.concat([line, data]), {
-      mode: 0o600,
-      flag: "wx",
-    });
-    renameSync(temporary, file);
+    replaceFile(file, Buffer.concat([line, data]));
   } catch {
     // No such directory, a full disk, or not ours to write: the next run compiles again.
-    rmSync(temporary, { force: true });
   }
 }
 
 function sha256(data: Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");
-}
-
-function temporaryName(file: string): string {
-  const unique = process.hrtime.bigint().toString(16).padStart(12, "0");
-  const name = `.${basename(file)}.${String(process.pid)}.${unique.slice(-12)}.tmp`;
-  return join(dirname(file), name);
 }

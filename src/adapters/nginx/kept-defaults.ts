@@ -2,16 +2,10 @@
  * Compiled-in defaults kept from one run to the next, in a file of the run directory: they change only with the program,
  * whose file they are kept for.
  */
-import {
-  chmodSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { replaceFile } from "../files/replace.ts";
 import { lookAtOwnership } from "../process/trust.ts";
-import { temporaryName } from "../store/files.ts";
 import { nullable, record, string } from "../store/shape.ts";
 import type { CompiledDefaults, DefaultsCache } from "./binary.ts";
 
@@ -56,15 +50,10 @@ function read(path: string): Kept | null {
   }
 }
 
-/** Not synced: after a power loss the run directory is empty in any case. */
 function write(path: string, kept: Kept): void {
-  const temporary = temporaryName(path);
   try {
-    writeFileSync(temporary, JSON.stringify(kept), { mode: 0o600, flag: "wx" });
-    chmodSync(temporary, 0o600);
-    renameSync(temporary, path);
+    replaceFile(path, JSON.stringify(kept));
   } catch {
     // No run directory yet, a full disk, or not root.
-    rmSync(temporary, { force: true });
   }
 }

@@ -28,6 +28,7 @@ export interface Concluded extends Explanation {
 export interface TargetResult {
   readonly discovery: Discovery;
   readonly concluded: readonly Concluded[];
+  readonly bystanders: Plan["bystanders"];
   readonly reloads: number;
   /** The newest generation that was seen. */
   readonly generation: Generation | null;
@@ -40,7 +41,7 @@ export function conclude(
   plan: Plan,
   carried: Carried | null,
 ): TargetResult {
-  const { discovery, cases, warnings } = plan;
+  const { discovery, cases, bystanders, warnings } = plan;
   const { state, known } = discovery;
   const generation =
     carried?.reloaded.generation ??
@@ -48,6 +49,7 @@ export function conclude(
   return {
     discovery,
     concluded: cases.map((one) => concludeCase(run, plan, one, carried)),
+    bystanders,
     reloads: carried?.reloaded.effect.kind === "new-generation" ? 1 : 0,
     generation,
     record: carried?.record ?? known.target,

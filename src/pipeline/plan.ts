@@ -34,6 +34,8 @@ export interface Case {
 export interface Plan {
   readonly discovery: Discovery;
   readonly cases: readonly Case[];
+  /** Other sources that were looked at because a reload would load them too, and that it does not concern. */
+  readonly bystanders: readonly Assessment[];
   /** Where Nginx's test fails: the sources that make it fail, as far as that can be told. */
   readonly culprits: readonly Culprit[];
   readonly warnings: readonly string[];
@@ -70,7 +72,7 @@ export async function planRun(run: TargetRun): Promise<Plan> {
   );
   const culprits = await findCulprits(run, discovery, candidates);
   if (!cases.some(wantsReload))
-    return { discovery, cases, culprits, warnings: [] };
+    return { discovery, cases, bystanders: [], culprits, warnings: [] };
   return withOthers(run, discovery, cases, others);
 }
 
@@ -134,6 +136,9 @@ async function withOthers(
   return {
     discovery,
     cases: decided,
+    bystanders: found.filter(
+      (one) => !decided.some(({ assessment }) => assessment === one),
+    ),
     culprits: [],
     warnings: outlivedObstacles(decided),
   };

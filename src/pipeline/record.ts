@@ -11,6 +11,7 @@ import {
 import { isSameGeneration } from "../core/decision/generations.ts";
 import { isFailure, worstOf, type Outcome } from "../core/decision/outcome.ts";
 import type {
+  Generation,
   JournalEntry,
   LastSeen,
   PendingEntry,
@@ -18,9 +19,10 @@ import type {
   TargetRecord,
 } from "../core/decision/record.ts";
 import { findingIdentity } from "../core/validation/finding.ts";
+import type { Assessment } from "./assess.ts";
 import { lineageFiles } from "./candidates.ts";
 import { modelRecord } from "./discover.ts";
-import { sourceId } from "./examine.ts";
+import { sourceId, type Examined } from "./examine.ts";
 import type { ObservedPoint } from "./observe.ts";
 import type { Concluded, TargetResult } from "./conclude.ts";
 import type { RunRequest, World } from "./world.ts";
@@ -37,6 +39,7 @@ export async function recordRun(
     (concluded) => recordSource(world, request, concluded, results),
     { concurrency: 4 },
   );
+  const bystanders = await recordBystanders(world, results, bySource);
   const misplaced = await forgetMisplaced(world, request, bySource);
   const models = await Promise.all(
     results.map((result) => recordTarget(world, result)),
@@ -46,6 +49,7 @@ export async function recordRun(
   ]);
   return warningsOf([
     ...records.flat(),
+    ...bystanders,
     ...misplaced,
     ...models.flat(),
     journal,
@@ -146,6 +150,55 @@ async function recordSource(
   return [stored, await recordPending(world, id, decisive)];
 }
 
+/** What was found out about them on the way to a reload need not be found out again for the next one. */
+async function recordBystanders(
+  world: World,
+  results: readonly TargetResult[],
+  bySource: ReadonlyMap<string, unknown>,
+): Promise<readonly Written[]> {
+  const at = world.now().toISOString();
+  const found = results.flatMap((result) =>
+    result.bystanders.map((assessment) => ({ result, assessment })),
+  );
+  return pMap(
+    found,
+    ({ result, assessment }) => {
+      const id = sourceId(assessment.candidate.files);
+      const record = bystanderRecord(assessment, result, at);
+      const isNews = !isSameRecord(assessment.record, record);
+      return isNews && !bySource.has(id)
+        ? world.store.sources.put(id, record)
+        : written;
+    },
+    { concurrency: 4 },
+  );
+}
+
+function bystanderRecord(
+  assessment: Assessment,
+  { discovery: { target }, generation }: TargetResult,
+  at: string,
+): SourceRecord {
+  const { candidate, examined, record, points } = assessment;
+  const isLive = isLiveEverywhere(points);
+  const elsewhere = (record?.seen ?? []).filter(
+    (one) => one.target !== target.name,
+  );
+  const here = isLive ? lastSeen(examined, target.name, generation, at) : null;
+  return {
+    schema: 1,
+    certificate: candidate.files.certificate,
+    key: candidate.files.key,
+    lineage: candidate.lineage ?? record?.lineage ?? null,
+    deployed:
+      (isLive ? deployedNow(examined, at) : null) ?? record?.deployed ?? null,
+    seen: [...elsewhere, ...(here === null ? [] : [here])],
+    last: record?.last ?? null,
+    verdict: examined.verdict,
+    rehearsal: examined.rehearsal,
+  };
+}
+
 /** Times alone are no news: 1,000 unchanged sources cost no write. */
 function isSameRecord(old: SourceRecord | null, record: SourceRecord): boolean {
   return old !== null && withoutTimes(old) === withoutTimes(record);
@@ -191,13 +244,20 @@ function deployedBy(
   { outcome, assessment }: Concluded,
   at: string,
 ): SourceRecord["deployed"] {
-  const { bundle, findings } = assessment.examined.examination;
-  if (bundle === null || (outcome !== "deployed" && outcome !== "live"))
-    return null;
+  return outcome === "deployed" || outcome === "live"
+    ? deployedNow(assessment.examined, at)
+    : null;
+}
+
+function deployedNow(
+  { version, examination: { bundle, findings } }: Examined,
+  at: string,
+): SourceRecord["deployed"] {
+  if (bundle === null) return null;
   const { leaf, others } = bundle;
   return {
     at,
-    version: assessment.examined.version,
+    version,
     fingerprint256: leaf.fingerprint256,
     bundle256: bundle.bundle256,
     notBefore: leaf.notBefore.toISOString(),
@@ -216,23 +276,21 @@ function seenIn(
   at: string,
 ): LastSeen | null {
   const { examined, points } = concluded.assessment;
-  const generation = results.find(
+  if (!isLiveEverywhere(concluded.after ?? points)) return null;
+  const result = results.find(
     ({ discovery }) => discovery.target.name === concluded.target,
-  )?.generation;
-  const bundle = examined.examination.bundle;
-  if (
-    generation == null ||
-    bundle === null ||
-    !isLiveEverywhere(concluded.after ?? points)
-  )
-    return null;
-  return {
-    at,
-    target: concluded.target,
-    files: examined.identities,
-    generation,
-    bundle256: bundle.bundle256,
-  };
+  );
+  return lastSeen(examined, concluded.target, result?.generation ?? null, at);
+}
+
+function lastSeen(
+  { identities: files, examination: { bundle } }: Examined,
+  target: string,
+  generation: Generation | null,
+  at: string,
+): LastSeen | null {
+  if (generation === null || bundle === null) return null;
+  return { at, target, files, generation, bundle256: bundle.bundle256 };
 }
 
 function isLiveEverywhere(points: readonly ObservedPoint[]): boolean {

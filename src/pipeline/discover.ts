@@ -11,6 +11,7 @@ import type { NginxModel } from "../core/nginx/model.ts";
 import { readModel } from "../core/nginx/read-model.ts";
 import { redact } from "../core/report/redact.ts";
 import type { DumpResult, Target, TargetState } from "../ports.ts";
+import { version } from "../version.ts";
 import type { World } from "./world.ts";
 
 export interface Discovery {
@@ -82,8 +83,7 @@ async function dumped(input: {
 }): Promise<Discovery> {
   const { target, state, known, dump } = input;
   const digest = createHash("sha256").update(dump.text).digest("hex");
-  const isSame = known.model?.digest === digest;
-  const model = isSame
+  const model = isKept(known.model, digest)
     ? known.model.model
     : readModel(dump.text, { prefix: dump.prefix, hostname: hostname() });
   const files = await target.identify(model.files);
@@ -106,6 +106,15 @@ async function dumped(input: {
     pendingFiles,
     known,
   };
+}
+
+/** The state has the model of this dump as this very reader would make it on this machine. */
+function isKept(kept: ModelRecord | null, digest: string): kept is ModelRecord {
+  return (
+    kept?.digest === digest &&
+    kept.readBy === version &&
+    kept.model.hostname === hostname()
+  );
 }
 
 /** Known only of the very workers that run now: whoever reloaded or restarted Nginx since has loaded another dump. */
@@ -158,7 +167,7 @@ export function modelRecord(
 ): ModelRecord | null {
   const { model, digest, known, loadedDigest, loadedModel, target, files } =
     discovery;
-  if (model === null || digest === null || known.model?.digest === digest)
+  if (model === null || digest === null || isKept(known.model, digest))
     return null;
   const previous =
     loadedModel === null || loadedDigest === null
@@ -168,6 +177,7 @@ export function modelRecord(
     schema: 1,
     target: target.name,
     at: at.toISOString(),
+    readBy: version,
     model,
     files,
     digest,

@@ -211,6 +211,7 @@ export const modelRecord = record<ModelRecord>({
   schema,
   target: string,
   at: string,
+  readBy: string,
   model,
   files: list(fileIdentity),
   digest: string,

@@ -123,6 +123,8 @@ export interface ModelRecord {
   readonly schema: 1;
   readonly target: string;
   readonly at: string;
+  /** The livecert whose reader made the model; another one may understand more of the same dump. */
+  readonly readBy: string;
   readonly model: NginxModel;
   readonly files: readonly FileIdentity[];
   /** Digest of the dump's text. */

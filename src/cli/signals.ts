@@ -1,3 +1,5 @@
+import { setMaxListeners } from "node:events";
+
 /** Numbers of the signals that end a run in an orderly way (signal(7)). */
 export const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
 export type EndingSignal = keyof typeof signalNumbers;
@@ -13,11 +15,15 @@ export class StoppedBySignal extends Error {
   }
 }
 
+/** Every probe and every program under way waits for the signal: more of them than Node.js takes for a leak. */
+const waitersAtOnce = 200;
+
 /** What is under way gets this long to stop in an orderly way. */
 const stopLimitMs = 5_000;
 
 /** Aborted by the first SIGINT or SIGTERM; the second one is Node's to handle, which ends the process at once. */
 export function abortedBySignals(): AbortSignal {
+  setMaxListeners(waitersAtOnce);
   const ending = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.once(signal, () => {

@@ -93,10 +93,14 @@ export class WatcherBed implements AsyncDisposable {
   }
 
   /** Waits until a line with this message has been logged `times` times. */
-  async says(message: string, times = 1): Promise<void> {
-    await waitFor(`the watcher says ${JSON.stringify(message)}`, () => {
-      return this.lines.filter(({ msg }) => msg === message).length >= times;
-    }).catch((error: unknown) => {
+  async says(message: string, times = 1, limitMs?: number): Promise<void> {
+    await waitFor(
+      `the watcher says ${JSON.stringify(message)}`,
+      () => {
+        return this.lines.filter(({ msg }) => msg === message).length >= times;
+      },
+      limitMs,
+    ).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.text}`);
     });
   }

@@ -21,7 +21,7 @@ export class SmallDisk implements AsyncDisposable {
   /** Not a byte can be written any more. */
   async fill(): Promise<void> {
     const { bavail, bsize } = await statfs(this.#path);
-    await writeFile(this.#filler, Buffer.alloc(Number(bavail) * bsize));
+    await writeFile(this.#filler, Buffer.alloc(bavail * bsize));
   }
 
   async makeRoom(): Promise<void> {

@@ -159,7 +159,7 @@ pid=$(main_pid)
 systemctl reload livecert || failed "systemctl reload"
 eventually 10 "systemctl reload: looked everything through" \
   sh -c 'journalctl -u livecert -o cat --no-pager | grep -q "asked to look everything through"'
-is_active || failed "active after a reload"
+eventually 10 "active after a reload" is_active
 [ "$(main_pid)" = "$pid" ] || failed "the same process goes on after a reload"
 
 # A run under way: it waits for the lock, which somebody else holds.

@@ -69,18 +69,24 @@ function tellOne(log: Log, telling: Telling): void {
     case "failing":
     case "recovered":
       return;
-    case "waiting-for-certbot":
-      { log.info("Certbot is at work, its end is waited for"); return; }
-    case "broken":
-      { log.error("a run did not come to its end", {
+    case "waiting-for-certbot": {
+      log.info("Certbot is at work, its end is waited for");
+      return;
+    }
+    case "broken": {
+      log.error("a run did not come to its end", {
         reason: telling.reason,
         times: telling.times,
         againInSeconds: Math.round(telling.againMs / 1_000),
-      }); return; }
-    case "mended":
-      { log.info("runs come to their end again", {
+      });
+      return;
+    }
+    case "mended": {
+      log.info("runs come to their end again", {
         failed: telling.times,
-      }); return; }
+      });
+      return;
+    }
     default:
       assertNever(telling);
   }

@@ -139,14 +139,18 @@ class WatchLoop implements AsyncDisposable {
     switch (action.kind) {
       case "tell":
         return;
-      case "look":
-        { this.#start(async (world) => {
+      case "look": {
+        this.#start(async (world) => {
           this.#dispatch(
             await look(world, this.#surroundings, action.subjects),
           );
-        }); return; }
-      case "run":
-        { this.#start((world) => this.#run(world, action.work)); return; }
+        });
+        return;
+      }
+      case "run": {
+        this.#start((world) => this.#run(world, action.work));
+        return;
+      }
     }
   }
 

@@ -123,10 +123,12 @@ mkdirSync("dist", { recursive: true });
 writeFileSync(
   "dist/livecert.js",
   `#!/usr/bin/env node
-const livecertUrl = require("node:url").pathToFileURL(__filename).href;
+// Copied to where a package.json says so, or by the name of one, this is a module, which has no require of its own.
+var require = typeof require === "function" ? require : process.getBuiltinModule("node:module").createRequire(process.argv[1]);
+const livecertUrl = require("node:url").pathToFileURL(process.argv[1]).href;
 const livecertTexts = new Map(${JSON.stringify([...texts])});
 ${outputFiles[0]?.text ?? ""}`,
 );
 
-// Node.js starts a script faster than a module, and would otherwise look above for what kind of file this is.
+// Node.js starts a script faster than a module, and would otherwise look above for what kind of file this is; it can be both.
 writeFileSync("dist/package.json", '{ "type": "commonjs" }\n');

@@ -1,4 +1,4 @@
-import { chmod, copyFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
@@ -71,13 +71,33 @@ exit 2
     expect(stderr).toContain("livecert deploy NAME");
   });
 
-  it("runs from anywhere, with nothing beside it", async () => {
-    await using terminal = await Terminal.open();
-    const copy = join(terminal.directory, "livecert.mjs");
-    await copyFile(livecertProgram, copy);
-    const { stdout } = await mustRun(process.execPath, [copy, "history"]);
-    expect(stdout).toBe("");
-  });
+  it.each([
+    { name: "livecert.js", above: null },
+    { name: "livecert.js", above: "commonjs" },
+    { name: "livecert.js", above: "module" },
+    { name: "livecert.mjs", above: null },
+    { name: "livecert.cjs", above: "module" },
+  ])(
+    "runs as $name with nothing beside it, where the type of what is above is $above",
+    async ({ name, above }) => {
+      await using terminal = await Terminal.open();
+      const directory = join(terminal.directory, "copy");
+      await mkdir(directory);
+      if (above !== null)
+        await writeFile(
+          join(terminal.directory, "package.json"),
+          JSON.stringify({ type: above }),
+        );
+      const copy = join(directory, name);
+      await copyFile(livecertProgram, copy);
+      const help = await mustRun(process.execPath, [copy, "--help"]);
+      expect(help.stdout).toContain("livecert COMMAND");
+      const history = await mustRun(process.execPath, [
+        ...[copy, "history", "--state-dir", directory],
+      ]);
+      expect(history).toMatchObject({ stdout: "", stderr: "" });
+    },
+  );
 });
 
 describe("livecert config", () => {

@@ -29,10 +29,14 @@ need_packages() {
   [ "$(id -u)" -eq 0 ] || fail "programs are missing" "sudo $hint"
   command -v apt-get >/dev/null || fail "programs are missing: $missing"
   printf 'installing %s\n' "$missing"
-  apt-get update -qq
+  # Suites may run side by side, and apt waits for nobody who reads its lists.
   # shellcheck disable=SC2086 # one word per package
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
-    --no-install-recommends $missing >/dev/null
+  (
+    flock 8
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+      --no-install-recommends $missing >/dev/null
+  ) 8</var/lib/dpkg
   missing=$(missing_packages "$@")
   [ -z "$missing" ] || fail "still missing after the installation: $missing"
 }

@@ -10,10 +10,17 @@ import type { Invocation } from "./cli/invocation.ts";
 import { startStopwatch } from "./pipeline/stopwatch.ts";
 import type { World } from "./pipeline/world.ts";
 
+export interface Circumstances {
+  /** The Certbot that runs us as its hook; null by hand or under the service. */
+  readonly certbot?: CertbotProcess | null;
+  /** Nothing is kept on the disk then, not even what only makes the next run faster. */
+  readonly isDryRun?: boolean;
+}
+
 /** What a run may touch. Nothing is read or written before it is asked for. */
 export async function composeWorld(
   { settings, log, signal, now, environment }: Invocation<unknown>,
-  certbot: CertbotProcess | null = null,
+  { certbot = null, isDryRun = false }: Circumstances = {},
 ): Promise<World> {
   const { nginx, limits, stateDir, runDir } = settings;
   const searchPath = environment["PATH"] ?? "";
@@ -21,7 +28,7 @@ export async function composeWorld(
     settings: nginx,
     limits,
     searchPath,
-    cache: keepDefaults(runDir),
+    ...(isDryRun ? {} : { cache: keepDefaults(runDir) }),
   });
   return {
     settings,

@@ -15,6 +15,7 @@ async function start(): Promise<void> {
   const { abortedBySignals, reportUncaught, runCommandLine } =
     await import("./cli/run.ts");
   const signal = abortedBySignals();
+  let isCodeKept = true;
   const surroundings: Process = {
     words,
     environment: process.env,
@@ -24,11 +25,14 @@ async function start(): Promise<void> {
     readStdin: () => readStdin(signal),
     signal,
     now: () => new Date(),
+    leaveNoTrace: () => {
+      isCodeKept = false;
+    },
   };
   let uncaught: Promise<number> | null = null;
   const end = async (exitCode: number): Promise<void> => {
     await Promise.all([drain(process.stdout), drain(process.stderr)]);
-    if (exitCode === 0) code.save();
+    if (exitCode === 0 && isCodeKept) code.save();
     // Whatever is still open (a connection, a child's pipe) must not keep a hook from ending.
     process.exit(await (uncaught ?? exitCode));
   };

@@ -27,6 +27,8 @@ export interface Invocation<Arguments> {
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   readonly now: () => Date;
+  /** Nothing is kept on the disk any more that only makes the next call faster. */
+  readonly leaveNoTrace: () => void;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;

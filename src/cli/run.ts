@@ -27,6 +27,8 @@ export interface Process {
   readonly readStdin: () => Promise<Uint8Array>;
   readonly signal: AbortSignal;
   readonly now: () => Date;
+  /** Keep nothing on the disk that only makes the next call faster. */
+  readonly leaveNoTrace: () => void;
 }
 
 /** Runs one command line to its exit code. Never throws: here is the one last catch. */
@@ -84,6 +86,7 @@ function call(
   if (command === undefined)
     throw new Error(`undeclared command: ${line.command}`);
   const { environment, workingDirectory, readStdin, signal, now } = process;
+  const { leaveNoTrace } = process;
   const output = (stream: Stream) =>
     createOutput(stream, environment, alphabetOf(process));
   return command.call(line, {
@@ -99,6 +102,7 @@ function call(
     workingDirectory,
     signal,
     now,
+    leaveNoTrace,
   });
 }
 

@@ -1,5 +1,5 @@
 /** Renewed files that Nginx has not loaded, for all the reasons there are: never silent, and told with what mends it. */
-import { copyFile } from "node:fs/promises";
+import { copyFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { servedChain } from "../support/client.ts";
@@ -103,13 +103,18 @@ describe("files renewed, and nobody told Nginx", () => {
     expect(exitCode).toBe(6);
   });
 
-  it("says what a dry run would do, and does not do it", async () => {
+  it("says what a dry run would do, and neither does it nor writes anything", async () => {
     await using bed = await serve();
     const { host } = bed;
     await host.renew("a.test");
+    const { runDirectory } = host.livecert;
+    const kept = join(runDirectory, "nginx-defaults.json");
+    await rm(kept, { force: true });
+    const before = await readdir(runDirectory);
     const document = await host.livecert.document(["deploy", "--dry-run"]);
     expect(document).toMatchObject({ outcome: "stale", reloads: 0 });
     expect(await host.nginx.reconfigurations()).toBe(0);
+    expect(await readdir(runDirectory)).toEqual(before);
   });
 
   it("is live without a reload where somebody else has reloaded", async () => {

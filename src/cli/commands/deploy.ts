@@ -11,7 +11,7 @@ export async function run(
   invocation: Invocation<DeployArguments>,
 ): Promise<number> {
   const { force, dryRun, lineages } = invocation.arguments;
-  const world = await composeWorld(invocation);
+  const world = await composeWorld(invocation, { isDryRun: dryRun });
   const request: RunRequest = {
     run: newRunId(),
     command: "deploy",

@@ -35,13 +35,15 @@ function words(error: unknown): string {
 
 async function answer(invocation: Invocation<HookArguments>): Promise<number> {
   const certbot = runningCertbot();
-  const world = await composeWorld(invocation, certbot);
+  const isDryRun = certbot?.isDryRun ?? false;
+  if (isDryRun) invocation.leaveNoTrace();
+  const world = await composeWorld(invocation, { certbot, isDryRun });
   const document =
     invocation.arguments.mode === "flush"
       ? await flush(world)
       : await renewed(invocation, world);
   if (document === null) return 0;
-  if (!isDryRun(world)) await reportFailure(invocation, world, document);
+  if (!isDryRun) await reportFailure(invocation, world, document);
   return printRun(invocation, document);
 }
 

@@ -4,7 +4,12 @@ import type { RunDocument } from "../core/report/document.ts";
 import { lineageFiles } from "./candidates.ts";
 import { examineSource, patienceWithNamed, sourceId } from "./examine.ts";
 import { queueEntry } from "./queue.ts";
-import { briefDocument, briefReport, reportLeaf } from "./report.ts";
+import {
+  briefDocument,
+  briefReport,
+  renewalDueOf,
+  reportLeaf,
+} from "./report.ts";
 import type { RunRequest, World } from "./world.ts";
 
 /** null: it has a fatal fault or cannot be queued, which a whole run must deal with now. */
@@ -38,6 +43,7 @@ export async function deferLineage(
     {
       ...report,
       leaf: reportLeaf(leaf, bundle?.bundle256 ?? null),
+      renewalDue: renewalDueOf(leaf, world.now()),
       valid: findings.every(({ severity }) => severity === "warning"),
       findings,
     },

@@ -2,6 +2,7 @@
 import type { Certificate } from "../core/certificate/certificate.ts";
 import { outcomes, worstOf, type Outcome } from "../core/decision/outcome.ts";
 import { drainingGenerations } from "../core/decision/generations.ts";
+import { judgeRenewal } from "../core/expiry/renewal.ts";
 import type {
   LastOutcome,
   LeafReport,
@@ -9,10 +10,11 @@ import type {
   NginxReport,
   ProbeReport,
   RunDocument,
+  ServedReport,
 } from "../core/report/document.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { Finding } from "../core/validation/finding.ts";
-import type { ObservedPoint, Sight } from "./observe.ts";
+import { presentBundle, type ObservedPoint, type Sight } from "./observe.ts";
 import type { Concluded, TargetResult } from "./conclude.ts";
 import type { RunRequest, World } from "./world.ts";
 
@@ -23,7 +25,10 @@ export function reportRun(
   warnings: readonly string[],
 ): RunDocument {
   return document(world, request, {
-    lineages: reportLineages(results.flatMap(({ concluded }) => concluded)),
+    lineages: reportLineages(
+      world,
+      results.flatMap(({ concluded }) => concluded),
+    ),
     reloads: results.reduce((sum, { reloads }) => sum + reloads, 0),
     nginx: reportNginx(results),
     warnings: [
@@ -64,6 +69,7 @@ function drainingNow(results: readonly TargetResult[]): number {
 }
 
 function reportLineages(
+  world: World,
   concluded: readonly Concluded[],
 ): readonly LineageReport[] {
   const groups = new Map<string, Concluded[]>();
@@ -73,10 +79,11 @@ function reportLineages(
       one.assessment.candidate.files.certificate;
     groups.set(path, [...(groups.get(path) ?? []), one]);
   }
-  return [...groups].map(([path, group]) => reportLineage(path, group));
+  return [...groups].map(([path, group]) => reportLineage(world, path, group));
 }
 
 function reportLineage(
+  world: World,
   path: string,
   concluded: readonly Concluded[],
 ): LineageReport {
@@ -86,6 +93,8 @@ function reportLineage(
   const findings = distinctFindings(
     concluded.flatMap(({ assessment }) => assessment.weighed.findings),
   );
+  const leaf = examined?.examination.leaf ?? null;
+  const served = concluded.flatMap(leavesServed);
   return {
     name: candidate?.lineage?.name ?? null,
     path,
@@ -94,16 +103,62 @@ function reportLineage(
     reason: decisive?.reason ?? null,
     remedy: decisive?.remedy ?? null,
     leaf:
-      examined?.examination.leaf == null
+      leaf === null
         ? null
-        : reportLeaf(
-            examined.examination.leaf,
-            examined.examination.bundle?.bundle256 ?? null,
-          ),
+        : reportLeaf(leaf, examined?.examination.bundle?.bundle256 ?? null),
+    served: reportServed(served),
+    renewalDue: renewalDueOf(firstToExpire(served) ?? leaf, world.now()),
     valid: concluded.every(({ assessment }) => assessment.isSound),
     findings,
     probes: concluded.flatMap(reportProbes),
   };
+}
+
+/** What this very Nginx was last seen to hand out, at each point. */
+function leavesServed({
+  assessment,
+  after,
+}: Concluded): readonly Certificate[] {
+  return assessment.points.flatMap(
+    (before) =>
+      presentBundle(after?.find((one) => isSamePoint(one, before)) ?? before)
+        ?.leaf ?? [],
+  );
+}
+
+function reportServed(leaves: readonly Certificate[]): readonly ServedReport[] {
+  const distinct = new Map(leaves.map((leaf) => [leaf.fingerprint256, leaf]));
+  return byExpiry([...distinct.values()]).map(
+    ({ fingerprint256, notBefore, notAfter }) => ({
+      fingerprint256,
+      notBefore: notBefore.toISOString(),
+      notAfter: notAfter.toISOString(),
+    }),
+  );
+}
+
+function firstToExpire(leaves: readonly Certificate[]): Certificate | null {
+  return byExpiry(leaves)[0] ?? null;
+}
+
+function byExpiry(leaves: readonly Certificate[]): readonly Certificate[] {
+  return leaves.toSorted(
+    (one, other) => one.notAfter.getTime() - other.notAfter.getTime(),
+  );
+}
+
+export function renewalDueOf(
+  dates: Pick<Certificate, "notBefore" | "notAfter"> | null,
+  now: Date,
+): string | null {
+  if (dates === null) return null;
+  const { notBefore, notAfter } = dates;
+  return judgeRenewal({
+    notBefore,
+    notAfter,
+    now,
+    floorsMs: [],
+  }).renewalDue.toISOString();
 }
 
 function lastOf(decisive: Concluded | undefined): LastOutcome | null {
@@ -193,6 +248,8 @@ export function briefReport(
     reason,
     remedy: null,
     leaf: null,
+    served: [],
+    renewalDue: null,
     valid: true,
     findings: [],
     probes: [],

@@ -20,7 +20,7 @@ import { outcomes } from "../../core/decision/outcome.ts";
 import type { Lineage } from "../../core/lineage/lineage.ts";
 import type { LineageReport, RunDocument } from "../../core/report/document.ts";
 import { mixtureFindings } from "../../pipeline/examine.ts";
-import { reportLeaf } from "../../pipeline/report.ts";
+import { renewalDueOf, reportLeaf } from "../../pipeline/report.ts";
 import type { CheckArguments, Invocation } from "../invocation.ts";
 import { printRun } from "../print-run.ts";
 
@@ -138,7 +138,12 @@ async function examineSubject(
     secondLook: "needed",
     signal,
   });
-  return report(subject, await examine(examined, context), mixture);
+  return report(
+    subject,
+    await examine(examined, context),
+    mixture,
+    context.now,
+  );
 }
 
 interface ReadSubject {
@@ -200,6 +205,7 @@ function report(
   subject: Subject,
   { leaf, bundle, findings: found }: Examination,
   mixture: string | null,
+  now: Date,
 ): LineageReport {
   const { name, path } =
     subject.kind === "lineage"
@@ -215,6 +221,8 @@ function report(
     reason: null,
     remedy: null,
     leaf: leaf === null ? null : reportLeaf(leaf, bundle?.bundle256 ?? null),
+    served: [],
+    renewalDue: renewalDueOf(leaf, now),
     valid,
     findings,
     probes: [],

@@ -40,6 +40,13 @@ export interface LeafReport {
   readonly keyType: string;
 }
 
+/** A certificate that a client was handed; instants are ISO 8601, UTC. */
+export interface ServedReport {
+  readonly fingerprint256: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+}
+
 export interface ProbeReport {
   readonly target: string;
   readonly address: string;
@@ -72,6 +79,12 @@ export interface LineageReport {
   /** The one command or change that mends it. */
   readonly remedy: string | null;
   readonly leaf: LeafReport | null;
+  /** Each once, the one that expires first in front; none where nothing was seen. */
+  readonly served: readonly ServedReport[];
+  /**
+   * From here on a renewal is overdue: of the first of `served`, of `leaf` where nothing was seen. ISO 8601, UTC.
+   */
+  readonly renewalDue: string | null;
   /** No fatal and no regression finding. */
   readonly valid: boolean;
   readonly findings: readonly Finding[];

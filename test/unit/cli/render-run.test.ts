@@ -38,6 +38,14 @@ const sound: LineageReport = {
     subjectAltNames: ["DNS:example.org", "IP:192.0.2.1"],
     keyType: "ec-p256",
   },
+  served: [
+    {
+      fingerprint256: "AA:BB:CC:DD:EE",
+      notBefore: "2026-11-01T00:00:00.000Z",
+      notAfter: "2027-01-30T00:00:00.000Z",
+    },
+  ],
+  renewalDue: "2026-12-31T00:00:00.000Z",
   valid: true,
   findings: [],
   probes: [live],

@@ -8,6 +8,7 @@ import {
   parseDocument,
   type Node,
   type Pair,
+  type Scalar,
   type YAMLMap,
 } from "yaml";
 import type { GivenValue } from "../../core/settings/merge.ts";
@@ -131,12 +132,25 @@ function flatten(map: YAMLMap, prefix: string): readonly FlatValue[] {
   });
 }
 
-/** undefined, which no option accepts, for what is neither a scalar nor a list of them (an alias may refer to itself). */
-function plainValue(node: Node): unknown {
-  if (isScalar(node)) return node.value;
-  return isSeq(node)
-    ? node.items.map((item) => (isScalar(item) ? item.value : undefined))
-    : undefined;
+/** A list of records that hold maps and lists themselves: no option goes deeper. */
+const deepest = 4;
+
+/** undefined, which no option accepts, for what is neither a scalar, a list nor a map (an alias may refer to itself). */
+function plainValue(node: unknown, depth = 0): unknown {
+  if (isScalar(node)) return isOctal(node) ? node.source : node.value;
+  if (depth === deepest) return undefined;
+  if (isSeq(node)) return node.items.map((item) => plainValue(item, depth + 1));
+  if (!isMap(node)) return undefined;
+  const pairs = node.items.map(({ key, value }) => [
+    isScalar(key) ? String(key.value) : "?",
+    value === null ? null : plainValue(value, depth + 1),
+  ]);
+  return Object.fromEntries(pairs) as unknown;
+}
+
+/** `0640` is no decimal number to anybody. */
+function isOctal({ value, source }: Scalar): boolean {
+  return typeof value === "number" && /^0o?\d/.test(source ?? "");
 }
 
 function firstLine(text: string): string {

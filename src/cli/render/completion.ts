@@ -53,6 +53,7 @@ function valueCompletion(row: OptionRow): Completion | null {
     case "text":
     case "count":
     case "duration":
+    case "entries":
       return { kind: "nothing" };
   }
 }

@@ -1,4 +1,5 @@
 import { assertNever } from "../assert-never.ts";
+import { parseEntries } from "./entry.ts";
 import { nearest } from "./nearest.ts";
 import {
   flagOf,
@@ -7,6 +8,7 @@ import {
   settingsFrom,
   variableOf,
   type OptionKey,
+  type OptionRow,
   type OptionValues,
 } from "./options.ts";
 import type { Settings } from "./settings.ts";
@@ -73,7 +75,11 @@ function takeOver(
   const { key } = given;
   if (!isOptionKey(key))
     return `${describeOrigin(given.origin)}: ${describeUnknown(key)}`;
-  const parsed = parseValue(options[key], given.value, given.base);
+  const row: OptionRow = options[key];
+  const parsed =
+    row.type === "entries"
+      ? parseEntries(row.entry, given.value, given.base)
+      : parseValue(row, given.value, given.base);
   if (parsed.kind === "invalid")
     return `${describeOrigin(given.origin)}: ${key} must be ${parsed.expected}`;
   values[key] = parsed.value;

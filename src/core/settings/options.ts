@@ -1,4 +1,7 @@
+import type { EntryType } from "./entry.ts";
+import { publicationEntry } from "./publications.ts";
 import type { LogLevel, Settings } from "./settings.ts";
+import { targetEntry } from "./targets.ts";
 
 /**
  * The one table of options. A row's key is its place in the configuration file (`nginx.bin` is `bin` below `nginx`); the
@@ -58,6 +61,18 @@ export const options = {
     type: "text",
     default: "nginx.service",
     text: "the unit that systemctl reload is told",
+  },
+  targets: {
+    type: "entries",
+    default: [],
+    entry: targetEntry,
+    text: "the Nginx to look after; by default the host's, and containers with the label livecert.enable=true",
+  },
+  publish: {
+    type: "entries",
+    default: [],
+    entry: publicationEntry,
+    text: "where certificates are put for services that look for them elsewhere, see publishing.md",
   },
   roots: {
     type: "paths",
@@ -209,6 +224,11 @@ export type OptionRow = { readonly text: string } & (
   | { readonly type: "path"; readonly default: string | null }
   | { readonly type: "paths"; readonly default: readonly string[] }
   | { readonly type: "text"; readonly default: string }
+  | {
+      readonly type: "entries";
+      readonly default: readonly [];
+      readonly entry: EntryType<object>;
+    }
   | { readonly type: "switch"; readonly default: boolean }
   | { readonly type: "count"; readonly default: number }
   | {
@@ -240,7 +260,11 @@ export function variableOf(key: OptionKey): string {
 
 /** Options of rare need: `--help` leaves them to the documentation. */
 export function isRarelyNeeded(key: OptionKey): boolean {
-  return key.startsWith("limits.") || key.startsWith("watch.");
+  return (
+    key.startsWith("limits.") ||
+    key.startsWith("watch.") ||
+    options[key].type === "entries"
+  );
 }
 
 /** One checked value per row. */
@@ -252,15 +276,17 @@ type ValueOf<Row extends OptionRow> = Row extends {
   readonly choices: readonly (infer Choice)[];
 }
   ? Choice
-  : Row extends { readonly type: "path"; readonly default: null }
-    ? string | null
-    : Row extends { readonly type: "path" | "text" }
-      ? string
-      : Row extends { readonly type: "paths" }
-        ? readonly string[]
-        : Row extends { readonly type: "switch" }
-          ? boolean
-          : number;
+  : Row extends { readonly entry: EntryType<infer Entry> }
+    ? readonly Entry[]
+    : Row extends { readonly type: "path"; readonly default: null }
+      ? string | null
+      : Row extends { readonly type: "path" | "text" }
+        ? string
+        : Row extends { readonly type: "paths" }
+          ? readonly string[]
+          : Row extends { readonly type: "switch" }
+            ? boolean
+            : number;
 
 /** The table's values in the shape in which the program uses them. */
 export function settingsFrom(values: OptionValues): Settings {
@@ -278,6 +304,8 @@ export function settingsFrom(values: OptionValues): Settings {
       reloadBy: values["nginx.reload-by"],
       unit: values["nginx.unit"],
     },
+    targets: values.targets,
+    publish: values.publish,
     roots: values.roots,
     holdbackMs: values.holdback,
     http: values.http.replace("RUN_DIR", () => runDir),

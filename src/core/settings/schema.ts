@@ -42,6 +42,8 @@ function schemaOf(row: OptionRow): Schema {
         description,
         default: row.default,
       };
+    case "entries":
+      return { type: "array", items: row.entry.schema, description };
     case "switch":
       return { type: "boolean", description, default: row.default };
     case "count":

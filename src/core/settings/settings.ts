@@ -1,3 +1,6 @@
+import type { PublicationSetting } from "./publications.ts";
+import type { TargetSetting } from "./targets.ts";
+
 /** The effective settings of a run, checked once at the edge. Durations in ms. Defaults: the option table beside this file. */
 export interface Settings {
   readonly certbotDir: string;
@@ -15,6 +18,9 @@ export interface Settings {
     /** For `systemctl reload`. */
     readonly unit: string;
   };
+  /** Empty: what is found. */
+  readonly targets: readonly TargetSetting[];
+  readonly publish: readonly PublicationSetting[];
   /** Files with trust roots beyond the system's. */
   readonly roots: readonly string[];
   /** How long a sound certificate waits for another source's regression to be mended. */

@@ -6,7 +6,14 @@ export type ParsedValue =
   /** `expected` completes the sentence "must be …". */
   | { readonly kind: "invalid"; readonly expected: string };
 
-export type OptionValue = string | number | boolean | readonly string[] | null;
+export type OptionValue =
+  | string
+  | number
+  | boolean
+  | readonly string[]
+  /** Of `entries`. */
+  | readonly object[]
+  | null;
 
 /**
  * Checks what a file, variable or flag gave against its row. Numbers and booleans may come as words, as variables are.
@@ -14,7 +21,7 @@ export type OptionValue = string | number | boolean | readonly string[] | null;
  * @param base the absolute directory that a relative path is relative to
  */
 export function parseValue(
-  row: OptionRow,
+  row: Exclude<OptionRow, { readonly type: "entries" }>,
   raw: unknown,
   base: string,
 ): ParsedValue {
@@ -137,7 +144,11 @@ export function formatValue(row: OptionRow, value: OptionValue): string | null {
   if (value === null) return null;
   if (row.type === "duration" && typeof value === "number")
     return formatDuration(value);
-  return typeof value === "object" ? `[${value.join(", ")}]` : String(value);
+  if (typeof value !== "object") return String(value);
+  const words = value.map((one) =>
+    typeof one === "string" ? one : JSON.stringify(one),
+  );
+  return `[${words.join(", ")}]`;
 }
 
 /** POSIX, without looking at the disk: `.` and `..` are resolved as text. */

@@ -42,14 +42,12 @@ export async function carryOut(
   );
   const unwritten = await world.store.targets.put(target.name, signalled);
   const { limits } = world.settings;
-  const reloaded = await world.stopwatch.time("reload", () =>
-    reload({
-      target,
-      model,
-      before: state.generation,
-      limits,
-      signal: world.signal,
-    }),
+  const { stopwatch, signal } = world;
+  const before = state.generation;
+  const reloaded = await stopwatch.time("reload", () =>
+    stopwatch.sample("reload", () =>
+      reload({ target, model, before, limits, signal }),
+    ),
   );
   world.log.info("Nginx was told to reload", {
     target: target.name,

@@ -205,17 +205,19 @@ async function look(
   let isOurs: boolean | null = null;
   const { target, generation } = plan;
   const address = target.reach(point.address, generation.master);
-  const observation = await probe(
-    { ...point, address },
-    {
-      connectMs: limits.connectMs,
-      handshakeMs: limits.handshakeMs,
-      signal: world.signal,
-      whileOpen: async (bundle: Bundle, ends: ConnectionEnds | null) => {
-        if (bundle.bundle256 === plan.expected.bundle256) return;
-        isOurs = await target.answers(point, ends, generation.master);
+  const observation = await world.stopwatch.sample("probe", () =>
+    probe(
+      { ...point, address },
+      {
+        connectMs: limits.connectMs,
+        handshakeMs: limits.handshakeMs,
+        signal: world.signal,
+        whileOpen: async (bundle: Bundle, ends: ConnectionEnds | null) => {
+          if (bundle.bundle256 === plan.expected.bundle256) return;
+          isOurs = await target.answers(point, ends, generation.master);
+        },
       },
-    },
+    ),
   );
   if (observation.kind === "refused") {
     isOurs = await target.answers(point, observation.ends, generation.master);

@@ -79,7 +79,8 @@ async function forgetMisplaced(
   return pMap(ids, (id) => world.store.pending.remove(id), { concurrency: 4 });
 }
 
-function groupBySource(
+/** By the id of the source. */
+export function groupBySource(
   concluded: readonly Concluded[],
 ): ReadonlyMap<string, readonly Concluded[]> {
   const groups = new Map<string, Concluded[]>();

@@ -6,6 +6,7 @@
  * It handles any number of certificate sources and ends in at most one reload per target.
  */
 import pMap from "p-map";
+import { warningsOf } from "../adapters/store/failure.ts";
 import type { RunDocument } from "../core/report/document.ts";
 import { lineageFiles } from "./candidates.ts";
 import {
@@ -14,6 +15,7 @@ import {
   sourceId,
   type Examined,
 } from "./examine.ts";
+import { countRun } from "./count.ts";
 import { recordRun } from "./record.ts";
 import { reportRun } from "./report.ts";
 import type { TargetResult } from "./conclude.ts";
@@ -34,10 +36,20 @@ export async function run(
   const unwritten = request.isDryRun
     ? []
     : await world.stopwatch.time("record", () =>
-        recordRun(world, request, results),
+        recordAll(world, request, results),
       );
   const hints = unusedHints(world, results);
   return reportRun(world, request, results, [...unwritten, ...hints]);
+}
+
+async function recordAll(
+  world: World,
+  request: RunRequest,
+  results: readonly TargetResult[],
+): Promise<readonly string[]> {
+  const counted = await countRun(world, request, results);
+  const unwritten = await recordRun(world, request, results);
+  return [...unwritten, ...warningsOf([counted])];
 }
 
 /** A named lineage is read before Nginx is asked, so that a fatal fault is told even where it makes Nginx's test fail. */

@@ -3,6 +3,10 @@ import type { Log } from "../adapters/log/log.ts";
 /** Adds up how long the steps of a run took, and tells the log when each begins. */
 export interface Stopwatch {
   time<Result>(step: string, work: () => Promise<Result>): Promise<Result>;
+  /** One of many things that happen within a step, maybe at once. */
+  sample<Result>(kind: string, work: () => Promise<Result>): Promise<Result>;
+  /** How long each of that kind took, in ms. */
+  samples(kind: string): readonly number[];
   /** Whole ms by step, with the `total` since the stopwatch was started. */
   readings(): Readonly<Record<string, number>>;
 }
@@ -10,6 +14,7 @@ export interface Stopwatch {
 export function startStopwatch(log: Log): Stopwatch {
   const startedMs = performance.now();
   const spentMs = new Map<string, number>();
+  const samplesMs = new Map<string, number[]>();
   return {
     async time(step, work) {
       log.debug("step", { step });
@@ -23,6 +28,17 @@ export function startStopwatch(log: Log): Stopwatch {
         );
       }
     },
+    async sample(kind, work) {
+      const beganMs = performance.now();
+      try {
+        return await work();
+      } finally {
+        const taken = samplesMs.get(kind) ?? [];
+        taken.push(performance.now() - beganMs);
+        samplesMs.set(kind, taken);
+      }
+    },
+    samples: (kind) => samplesMs.get(kind) ?? [],
     readings() {
       const steps = [
         ...spentMs,

@@ -16,6 +16,7 @@ export const folders = [
   "queue",
   "models",
   "targets",
+  "totals",
 ] as const;
 export type Folder = (typeof folders)[number];
 

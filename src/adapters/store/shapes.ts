@@ -12,6 +12,8 @@ import type {
   TargetRecord,
 } from "../../core/decision/record.ts";
 import { outcomes, type Outcome } from "../../core/decision/outcome.ts";
+import type { Histogram } from "../../core/metrics/histogram.ts";
+import type { Totals } from "../../core/metrics/totals.ts";
 import type { FileIdentity, Lineage } from "../../core/lineage/lineage.ts";
 import type {
   CertificatePair,
@@ -218,6 +220,24 @@ export const modelRecord = record<ModelRecord>({
   previous: nullable(
     record<NonNullable<ModelRecord["previous"]>>({ digest: string, model }),
   ),
+});
+
+const histogram = record<Histogram>({ counts: list(number), sum: number });
+
+export const totals = record<Totals>({
+  schema,
+  reloads: list(
+    record<Totals["reloads"][number]>({ target: string, count: number }),
+  ),
+  failures: list(
+    record<Totals["failures"][number]>({ outcome, count: number }),
+  ),
+  retries: number,
+  histograms: record<Totals["histograms"]>({
+    probe: histogram,
+    reload: histogram,
+    timeToLive: histogram,
+  }),
 });
 
 export const targetRecord = record<TargetRecord>({

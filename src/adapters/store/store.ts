@@ -8,6 +8,7 @@ import type {
   SourceRecord,
   TargetRecord,
 } from "../../core/decision/record.ts";
+import type { Totals } from "../../core/metrics/totals.ts";
 import type { Log } from "../log/log.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import { openPlace } from "./place.ts";
@@ -18,6 +19,7 @@ import {
   pendingEntry,
   sourceRecord,
   targetRecord,
+  totals,
 } from "./shapes.ts";
 
 export interface Store {
@@ -30,6 +32,8 @@ export interface Store {
   readonly models: Records<ModelRecord>;
   /** By the target's name. */
   readonly targets: Records<TargetRecord>;
+  /** One record: what has been counted over all runs. */
+  readonly totals: Records<Totals>;
   readonly journal: Journal;
 }
 
@@ -50,6 +54,7 @@ export async function openStore(options: {
     queue: openQueue(place),
     models: openRecords(place, "models", modelRecord),
     targets: openRecords(place, "targets", targetRecord),
+    totals: openRecords(place, "totals", totals),
     journal: openJournal(place),
   };
 }

@@ -117,9 +117,25 @@ export interface WatcherRetry {
   readonly at: string;
 }
 
-/** `livecert status --json`. `watcher` is null where none runs. */
+/** `livecert status --json`, and what the watcher answers to `/api/status`. */
 export interface StatusDocument extends RunDocument {
+  /** When this was known to be so; ISO 8601, UTC. */
+  readonly at: string;
+  /** null where none runs. */
   readonly watcher: WatcherReport | null;
+  /** The last lines of the journal, newest first. */
+  readonly events: readonly EventReport[];
+}
+
+/** What a run did about one certificate source. */
+export interface EventReport {
+  readonly at: string;
+  readonly command: string;
+  /** The lineage's name, else the certificate's path. */
+  readonly name: string;
+  readonly outcome: Outcome;
+  readonly reloads: number;
+  readonly detail: string | null;
 }
 
 /** `livecert uses --json`. */

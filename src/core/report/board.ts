@@ -1,0 +1,93 @@
+/** What is known of every certificate, put together from runs that each looked at some of them. */
+import { outcomes, worstOf, type Outcome } from "../decision/outcome.ts";
+import type {
+  EventReport,
+  LineageReport,
+  NginxReport,
+  RunDocument,
+  StatusDocument,
+  WatcherReport,
+} from "./document.ts";
+
+export interface Board {
+  /** By path, in the order in which they became known. */
+  readonly entries: ReadonlyMap<string, BoardEntry>;
+  readonly nginx: NginxReport | null;
+  readonly warnings: readonly string[];
+}
+
+export interface BoardEntry {
+  /** As `livecert status` would show it. */
+  readonly report: LineageReport;
+  /** When it was last looked at. */
+  readonly at: Date;
+}
+
+export const emptyBoard: Board = {
+  entries: new Map(),
+  nginx: null,
+  warnings: [],
+};
+
+/** `isWhole`: the run looked at everything, so that what it does not name has gone. */
+export function withDocument(
+  board: Board,
+  document: RunDocument,
+  { at, isWhole }: { readonly at: Date; readonly isWhole: boolean },
+): Board {
+  const entries = new Map(isWhole ? [] : board.entries);
+  for (const report of document.lineages)
+    entries.set(report.path, { report: asStatus(report, at), at });
+  const { warnings } = document;
+  return { entries, nginx: document.nginx ?? board.nginx, warnings };
+}
+
+/** What a run has made live is live from then on, and the run is the last one. */
+export function asStatus(report: LineageReport, at: Date): LineageReport {
+  const { outcome, reason } = report;
+  if (outcome !== "deployed") return report;
+  return {
+    ...report,
+    outcome: "live",
+    last: { at: at.toISOString(), outcome, detail: reason },
+    reason: null,
+    remedy: null,
+    probes: report.probes.map((probe) => ({
+      ...probe,
+      before: probe.after ?? probe.before,
+      after: null,
+    })),
+  };
+}
+
+export function statusOf(
+  { entries, nginx, warnings }: Board,
+  about: {
+    readonly at: Date;
+    readonly run: string;
+    readonly watcher: WatcherReport | null;
+    readonly events: readonly EventReport[];
+  },
+): StatusDocument {
+  const lineages = [...entries.values()].map(({ report }) => report);
+  const outcome = worstOf(
+    lineages.flatMap((one): readonly Outcome[] =>
+      one.outcome === null ? [] : [one.outcome],
+    ),
+  );
+  return {
+    schema: 1,
+    run: about.run,
+    command: "status",
+    outcome,
+    exitCode: outcome === null ? 0 : outcomes[outcome].exitCode,
+    reloads: 0,
+    nginx,
+    lineages,
+    warnings,
+    timingsMs: {},
+    at: about.at.toISOString(),
+    watcher: about.watcher,
+    events: about.events,
+  };
+}

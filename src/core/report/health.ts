@@ -1,0 +1,92 @@
+/** Is everything as it should be? The one judgement behind `/healthz`, `--nagios` and the page's first line. */
+import { isFailure, type Outcome } from "../decision/outcome.ts";
+import type { LineageReport } from "./document.ts";
+
+export interface Health {
+  /** Certificates that Nginx uses, or would use if they were sound. */
+  readonly inUse: number;
+  /** Each list holds names, and a certificate is in one of them only, the most grave. */
+  readonly expired: readonly string[];
+  readonly notLive: readonly string[];
+  readonly overdue: readonly string[];
+  readonly unverified: readonly string[];
+  /** The certificate in use that expires first; null where none was seen. */
+  readonly next: { readonly name: string; readonly notAfter: Date } | null;
+  /** When the judgement may become another one without anything happening; null: never. */
+  readonly validUntil: Date | null;
+}
+
+export function judgeHealth(
+  lineages: readonly LineageReport[],
+  now: Date,
+): Health {
+  const used = lineages.filter(({ outcome }) => outcome !== "unused");
+  const judged = used.map((one) => ({ one, verdict: verdictOn(one, now) }));
+  const named = (wanted: Verdict): readonly string[] =>
+    judged
+      .filter(({ verdict }) => verdict === wanted)
+      .map(({ one }) => one.name ?? one.path);
+  return {
+    inUse: used.length,
+    expired: named("expired"),
+    notLive: named("not-live"),
+    overdue: named("overdue"),
+    unverified: named("unverified"),
+    next: firstToExpire(used),
+    validUntil: nextTurn(used, now),
+  };
+}
+
+/** Nothing is expired, overdue or not live; what could not be seen is no verdict. */
+export function isHealthy({ expired, notLive, overdue }: Health): boolean {
+  return expired.length + notLive.length + overdue.length === 0;
+}
+
+type Verdict = "expired" | "not-live" | "overdue" | "unverified" | "fine";
+
+function verdictOn(report: LineageReport, now: Date): Verdict {
+  const expiry = expiryOf(report);
+  if (expiry !== null && expiry.getTime() <= now.getTime()) return "expired";
+  if (report.outcome !== null && isFailure(report.outcome)) return "not-live";
+  if (isPast(report.renewalDue, now)) return "overdue";
+  return isSeen(report.outcome) ? "fine" : "unverified";
+}
+
+function isSeen(outcome: Outcome | null): boolean {
+  return outcome === "live" || outcome === "deployed";
+}
+
+/** Later than due: the moment itself is still in time. */
+function isPast(instant: string | null, now: Date): boolean {
+  return instant !== null && Date.parse(instant) < now.getTime();
+}
+
+/** When clients begin to refuse it: of what is served, of the file where nothing was seen. */
+export function expiryOf({ served, leaf }: LineageReport): Date | null {
+  const instant = served[0]?.notAfter ?? leaf?.notAfter;
+  return instant === undefined ? null : new Date(instant);
+}
+
+function firstToExpire(used: readonly LineageReport[]): Health["next"] {
+  const dated = used.flatMap((one) => {
+    const notAfter = expiryOf(one);
+    return notAfter === null ? [] : [{ name: one.name ?? one.path, notAfter }];
+  });
+  return dated.reduce<Health["next"]>(
+    (first, one) =>
+      first === null || one.notAfter < first.notAfter ? one : first,
+    null,
+  );
+}
+
+function nextTurn(used: readonly LineageReport[], now: Date): Date | null {
+  const turns = used
+    .flatMap((one) => [
+      expiryOf(one)?.getTime() ?? NaN,
+      one.renewalDue === null ? NaN : Date.parse(one.renewalDue) + 1,
+    ])
+    .filter((at) => at > now.getTime());
+  return turns.length === 0
+    ? null
+    : new Date(turns.reduce((a, b) => Math.min(a, b)));
+}

@@ -72,7 +72,8 @@ const texts = new Map<string, readonly [digest: string, text: string]>();
 
 /** A module that compiles what is at `path` when it is reached, and has its exports. */
 async function textModule(path: string, place: Place): Promise<string> {
-  const isPackage = path.includes("/node_modules/");
+  const packages = path.lastIndexOf("/node_modules/");
+  const isPackage = packages !== -1;
   const { outputFiles, metafile } = await build({
     ...common,
     entryPoints: [path],
@@ -83,7 +84,10 @@ async function textModule(path: string, place: Place): Promise<string> {
     minifyIdentifiers: isPackage,
     plugins: isPackage ? [] : [laterAsText("text")],
   });
-  const name = relative(isPackage ? "node_modules" : ".", path);
+  // The same wherever the packages lie: they may be linked from somewhere else.
+  const name = isPackage
+    ? path.slice(packages + "/node_modules/".length)
+    : relative(".", path);
   const text = `(function(module,exports,require,livecertUrl,livecertCode){${outputFiles[0]?.text ?? ""}\n})`;
   const digest = createHash("sha256").update(text).digest("hex").slice(0, 32);
   texts.set(name, [digest, text]);
@@ -95,7 +99,7 @@ async function textModule(path: string, place: Place): Promise<string> {
     `livecertCode.evaluate("${name}")(compiled, compiled.exports, require, livecertUrl, livecertCode);`,
   ];
   const isModule = Object.entries(metafile.inputs).some(
-    ([input, { format }]) => path.endsWith(input) && format === "esm",
+    ([input, { format }]) => resolve(input) === path && format === "esm",
   );
   if (!isModule)
     return [...lines, "module.exports = compiled.exports;"].join("\n");

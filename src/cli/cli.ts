@@ -43,8 +43,9 @@ export async function parseCommandLine(
       .exitProcess(false)
       .wrap(Math.min(columns, 100)),
   );
+  refuseWhatYargsMistakes(words);
   const { error, output, parsed } = await parse(parser, words);
-  if (error !== null) throw asUsageError(error);
+  if (error !== null) throw asUsageError(error, words);
   if (output !== "") return { kind: "help", text: `${output}\n` };
   return { kind: "call", line: toParsedLine(parsed) };
 }
@@ -105,9 +106,41 @@ async function parse(
   return { ...answer, parsed };
 }
 
-/** yargs' own complaints, of which one needs other words. */
-function asUsageError(error: Error): LivecertError {
+/** yargs drops a lone dash, and takes every value of a switch but `true` for false: `--dry-run=yes` would deploy. */
+function refuseWhatYargsMistakes(words: readonly string[]): void {
+  const end = words.indexOf("--");
+  const understood = end === -1 ? words : words.slice(0, end);
+  for (const [index, word] of understood.entries()) {
+    const [, name = "", value = ""] = /^--([^=]+)=(.*)$/s.exec(word) ?? [];
+    if (switches.has(name) && value !== "true" && value !== "false")
+      throw new LivecertError("usage", `--${name} must be true or false`, {
+        remedy: `--${name} alone means true`,
+      });
+    if (word === "-" && !takesNextWord(understood[index - 1] ?? ""))
+      throw new LivecertError("usage", '"-" stands for nothing here', {
+        remedy: "livecert --help",
+      });
+  }
+}
+
+const switches: ReadonlySet<string> = new Set([
+  "help",
+  ...optionKeys.filter((key) => options[key].type === "switch").map(flagName),
+  ...Object.values(commands)
+    .flatMap((command) => Object.entries(command.options))
+    .flatMap(([name, { type }]) => (type === "switch" ? [name] : [])),
+]);
+
+function takesNextWord(word: string): boolean {
+  const name = /^--([^=]+)$/s.exec(word)?.[1];
+  return name === undefined ? /^-[^-]$/.test(word) : !switches.has(name);
+}
+
+/** yargs' own complaints, of which two need other words. */
+function asUsageError(error: Error, words: readonly string[]): LivecertError {
   if (error instanceof LivecertError) return error;
+  if (error.message.startsWith("Not enough non-option arguments"))
+    return missingWord(words);
   const flag = /^Not enough arguments following: (.*)$/.exec(
     error.message,
   )?.[1];
@@ -116,6 +149,14 @@ function asUsageError(error: Error): LivecertError {
       ? error.message.charAt(0).toLowerCase() + error.message.slice(1)
       : `${dashed(flag)} needs a value`;
   return new LivecertError("usage", message, { remedy: "livecert --help" });
+}
+
+function missingWord(words: readonly string[]): LivecertError {
+  const name = words.find((word) => Object.hasOwn(commands, word)) ?? "";
+  const expected = commands[name]?.words?.name ?? "word";
+  return new LivecertError("usage", `${name} needs the ${expected}`, {
+    remedy: `livecert ${name} --help`,
+  });
 }
 
 function refuseMistakes(parsed: Parsed): void {

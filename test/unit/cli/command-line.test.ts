@@ -70,6 +70,12 @@ describe("parseCommandLine", () => {
     expect(line.config).toBe("d");
   });
 
+  it("takes a lone dash for an option's value", async () => {
+    expect((await parse(["uses", "--dump", "-"])).own).toEqual(
+      new Map([["dump", "-"]]),
+    );
+  });
+
   it("knows the short form of an option", async () => {
     expect((await parse(["history", "-n", "5"])).own).toEqual(
       new Map([["number", "5"]]),
@@ -122,6 +128,31 @@ describe("parseCommandLine", () => {
       words: ["retry", "--state-dir", "--json"],
       message: "--state-dir needs a value",
       remedy: "livecert --help",
+    },
+    {
+      words: ["config"],
+      message: "config needs the action",
+      remedy: "livecert config --help",
+    },
+    {
+      words: ["deploy", "-"],
+      message: '"-" stands for nothing here',
+      remedy: "livecert --help",
+    },
+    {
+      words: ["check", "--json", "x", "-"],
+      message: '"-" stands for nothing here',
+      remedy: "livecert --help",
+    },
+    {
+      words: ["deploy", "--dry-run=yes"],
+      message: "--dry-run must be true or false",
+      remedy: "--dry-run alone means true",
+    },
+    {
+      words: ["status", "--json=1"],
+      message: "--json must be true or false",
+      remedy: "--json alone means true",
     },
   ])("says of $words: $message", async ({ words, message, remedy }) => {
     expect(await mistakeIn(words)).toMatchObject({

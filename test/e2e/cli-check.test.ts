@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunDocument } from "../../src/core/report/document.ts";
@@ -156,6 +156,24 @@ exit 2
     expect(await terminal.transcript(["check", "./none.pem"])).toMatch(
       /^livecert: error: .*\n(.*\n)*exit 2\n$/m,
     );
+  });
+
+  it("takes a lineage's directory by any path that leads to it", async () => {
+    const cwd = join(terminal.directory, "letsencrypt/archive");
+    const live = join(terminal.directory, "letsencrypt/live/example.org");
+    await symlink(live, join(cwd, "linked"));
+    for (const [word, from] of [
+      ["linked", cwd],
+      ["./linked", cwd],
+      [".", live],
+    ] as const) {
+      const { exitCode, stdout } = await terminal.run(
+        ["check", word, "--roots", pki.rootFile],
+        { through, cwd: from },
+      );
+      expect(stdout).toMatch(/^example\.org: sound$/m);
+      expect(exitCode).toBe(0);
+    }
   });
 
   it("exits with 2 for a directory that holds no lineage", async () => {

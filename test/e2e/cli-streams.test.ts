@@ -75,6 +75,13 @@ describe("livecert history", () => {
     await using terminal = await Terminal.open();
     expect(await terminal.transcript(["history"])).toBe("$ livecert history\n");
   });
+
+  it("refuses the name of a lineage that never was", async () => {
+    await using terminal = await terminalWithJournal();
+    const { stderr, exitCode } = await terminal.run(["history", "exmaple.org"]);
+    expect(stderr).toContain("livecert: error: no lineage exmaple.org in ");
+    expect(exitCode).toBe(2);
+  });
 });
 
 describe("the program's streams", () => {

@@ -59,7 +59,8 @@ export async function findLineage(
   nameOrPath: string,
   certbotDir: string,
 ): Promise<Lineage> {
-  const found = nameOrPath.includes("/")
+  const isPath = nameOrPath.includes("/") || /^\.\.?$/.test(nameOrPath);
+  const found = isPath
     ? await lineageAtPath(resolve(nameOrPath), certbotDir)
     : await lineageNamed(nameOrPath, certbotDir);
   return found ?? Promise.reject(await notFound(nameOrPath, certbotDir));
@@ -95,7 +96,7 @@ async function lineageNamed(
   name: string,
   certbotDir: string,
 ): Promise<Lineage | null> {
-  if (["", ".", ".."].includes(name) || name.includes("\0")) return null;
+  if (name === "" || name.includes("\0")) return null;
   const { path } = await renewedLineage(name, certbotDir);
   return lineageIn(name, path);
 }

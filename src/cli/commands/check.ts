@@ -64,25 +64,26 @@ async function findSubjects(invocation: Invocation<CheckArguments>): Promise<{
   };
 }
 
-/** A file of that path is a bundle, unless a lineage has that very name. */
+/** A lineage of that very name comes first, then a directory or a bundle of that path. */
 async function findSubject(
   { settings, workingDirectory }: Invocation<CheckArguments>,
   word: string,
 ): Promise<Subject> {
   const path = resolve(workingDirectory, word);
-  const isNamed = !word.includes("/");
-  const isFile = (await stat(path).catch(() => null))?.isDirectory() === false;
-  const subject = isNamed ? word : path;
-  try {
-    if (isNamed || !isFile)
-      return {
-        kind: "lineage",
-        lineage: await findLineage(subject, settings.certbotDir),
-      };
-  } catch (error) {
-    if (!isFile) throw error;
+  const stats = word === "" ? null : await stat(path).catch(() => null);
+  if (!word.includes("/")) {
+    try {
+      const lineage = await findLineage(word, settings.certbotDir);
+      return { kind: "lineage", lineage };
+    } catch (error) {
+      if (stats === null) throw error;
+    }
   }
-  return { kind: "file", path };
+  if (stats?.isDirectory() === false) return { kind: "file", path };
+  return {
+    kind: "lineage",
+    lineage: await findLineage(path, settings.certbotDir),
+  };
 }
 
 const examinationsAtOnce = 4;

@@ -27,7 +27,7 @@ export function fileFinding(
     case "unreadable":
       return ruleFinding("files/unreadable", {
         message: `${path} cannot be read: ${fault.reason}`,
-        hint: "run livecert as root, or mend the file's permissions",
+        hint: "it must be an ordinary file that livecert, run as root, can read",
       });
     case "empty":
       return ruleFinding("files/empty", {

@@ -38,7 +38,10 @@ export function parseEntries(
       return expected(`${place} ${reading.problem}`);
     entries.push(reading.value);
   }
-  return { kind: "ok", value: entries };
+  const problem = entry.refuse?.(entries) ?? null;
+  return problem === null
+    ? { kind: "ok", value: entries }
+    : expected(`a list of entries; ${problem}`);
 }
 
 function expected(what: string): ParsedValue {

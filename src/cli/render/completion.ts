@@ -51,6 +51,7 @@ function valueCompletion(row: OptionRow): Completion | null {
     case "choice":
       return { kind: "choices", choices: row.choices };
     case "text":
+    case "endpoint":
     case "count":
     case "duration":
     case "entries":

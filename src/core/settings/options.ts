@@ -1,5 +1,6 @@
 import type { EntryType } from "./entry.ts";
 import { publicationEntry } from "./publications.ts";
+import { parseEndpoint } from "./endpoint.ts";
 import type { LogLevel, Settings } from "./settings.ts";
 import { targetEntry } from "./targets.ts";
 
@@ -86,9 +87,14 @@ export const options = {
     text: "how long a sound certificate waits for another one, which a reload would break, to be mended",
   },
   http: {
-    type: "text",
+    type: "endpoint",
     default: "unix:RUN_DIR/http.sock",
     text: "where the service answers HTTP: unix:PATH, ADDRESS:PORT or off; RUN_DIR stands for run-dir",
+  },
+  "metrics.textfile": {
+    type: "path",
+    default: null,
+    text: "a .prom file in the directory of node_exporter's textfile collector, written after each run while no watcher runs",
   },
   "watch.quiet": {
     type: "duration",
@@ -223,7 +229,7 @@ export const options = {
 export type OptionRow = { readonly text: string } & (
   | { readonly type: "path"; readonly default: string | null }
   | { readonly type: "paths"; readonly default: readonly string[] }
-  | { readonly type: "text"; readonly default: string }
+  | { readonly type: "text" | "endpoint"; readonly default: string }
   | {
       readonly type: "entries";
       readonly default: readonly [];
@@ -280,7 +286,7 @@ type ValueOf<Row extends OptionRow> = Row extends {
     ? readonly Entry[]
     : Row extends { readonly type: "path"; readonly default: null }
       ? string | null
-      : Row extends { readonly type: "path" | "text" }
+      : Row extends { readonly type: "path" | "text" | "endpoint" }
         ? string
         : Row extends { readonly type: "paths" }
           ? readonly string[]
@@ -308,7 +314,10 @@ export function settingsFrom(values: OptionValues): Settings {
     publish: values.publish,
     roots: values.roots,
     holdbackMs: values.holdback,
-    http: values.http.replace("RUN_DIR", () => runDir),
+    http: parseEndpoint(values.http.replace("RUN_DIR", () => runDir)) ?? {
+      kind: "off",
+    },
+    metrics: { textfile: values["metrics.textfile"] },
     watch: {
       quietMs: values["watch.quiet"],
       quietUnseenMs: values["watch.quiet-unseen"],

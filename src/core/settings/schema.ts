@@ -31,6 +31,7 @@ function schemaOf(row: OptionRow): Schema {
   switch (row.type) {
     case "path":
     case "text":
+    case "endpoint":
       return withDefault(
         { type: "string", minLength: 1, description },
         row.default,

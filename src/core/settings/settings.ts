@@ -1,3 +1,4 @@
+import type { Endpoint } from "./endpoint.ts";
 import type { PublicationSetting } from "./publications.ts";
 import type { TargetSetting } from "./targets.ts";
 
@@ -25,7 +26,11 @@ export interface Settings {
   readonly roots: readonly string[];
   /** How long a sound certificate waits for another source's regression to be mended. */
   readonly holdbackMs: number;
-  readonly http: string;
+  readonly http: Endpoint;
+  readonly metrics: {
+    /** For node_exporter; null: none is written. */
+    readonly textfile: string | null;
+  };
   readonly watch: WatchSettings;
   readonly limits: Limits;
 }

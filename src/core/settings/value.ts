@@ -1,4 +1,5 @@
 import { assertNever } from "../assert-never.ts";
+import { parseEndpoint } from "./endpoint.ts";
 import type { OptionRow } from "./options.ts";
 
 export type ParsedValue =
@@ -32,6 +33,10 @@ export function parseValue(
       return parsePaths(raw, base);
     case "text":
       return isWord(raw) ? ok(raw) : expected("a text");
+    case "endpoint":
+      return isWord(raw) && parseEndpoint(raw) !== null
+        ? ok(raw)
+        : expected("unix:PATH, ADDRESS:PORT or off");
     case "switch":
       return parseSwitch(raw);
     case "count":

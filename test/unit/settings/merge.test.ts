@@ -66,9 +66,10 @@ describe("mergeSettings", () => {
   });
 
   it("puts the run directory into the address of the service", () => {
-    expect(merged([inFile("run-dir", "/r$&")]).settings.http).toBe(
-      "unix:/r$&/http.sock",
-    );
+    expect(merged([inFile("run-dir", "/r$&")]).settings.http).toEqual({
+      kind: "unix",
+      path: "/r$&/http.sock",
+    });
   });
 
   it("tells all problems at once, each with its place", () => {

@@ -10,12 +10,12 @@ import {
   fstatSync,
   openSync,
   readSync,
-  realpathSync,
   statSync,
   type BigIntStats,
 } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FileIdentity, FileReading } from "../../core/lineage/lineage.ts";
+import { realPath } from "./real-path.ts";
 
 /** No PEM file of a certificate, chain or key comes near it. */
 export const defaultMaxBytes = 1024 * 1024;
@@ -45,7 +45,7 @@ export async function readFileBounded(
 export async function identifyFile(path: string): Promise<FileIdentity | null> {
   if (isTurnDue()) await nextTurn();
   try {
-    const resolved = realpathSync.native(path);
+    const resolved = realPath(path);
     return identityOf(path, resolved, statSync(resolved, { bigint: true }));
   } catch {
     return null;
@@ -65,7 +65,7 @@ function isTurnDue(): boolean {
 
 /** null: it changed while it was read. */
 function readOnce(path: string, maxBytes: number): FileReading | null {
-  const resolved = realpathSync.native(path);
+  const resolved = realPath(path);
   const refusal = refuse(statSync(resolved, { bigint: true }), maxBytes);
   if (refusal !== null) return unreadable(path, refusal);
   const file = openSync(resolved, readOnly);

@@ -10,15 +10,27 @@ export function restrictionAgainst(pid: number | null): string | null {
   const own = readRights("self");
   const others = pid === null ? null : readRights(String(pid));
   if (own === null) return null;
+  const lacking = lackingAgainst(own, others);
+  if (lacking !== null || others === null) return lacking;
+  return own.mountNamespace === others.mountNamespace
+    ? null
+    : "livecert sees the file system through a mount namespace of its own";
+}
+
+/** The same where the program is run on the files that the process `pid` sees. */
+export function rightsLackedAgainst(pid: number): string | null {
+  const own = readRights("self");
+  return own === null ? null : lackingAgainst(own, readRights(String(pid)));
+}
+
+function lackingAgainst(own: Rights, others: Rights | null): string | null {
   if (own.noNewPrivileges && others?.noNewPrivileges !== true)
     return "livecert runs under NoNewPrivileges";
   if (others === null)
     return process.geteuid?.() === 0 ? null : "livecert does not run as root";
-  if ((others.capabilities & ~own.capabilities) !== 0n)
-    return "livecert lacks capabilities that Nginx has";
-  return own.mountNamespace === others.mountNamespace
+  return (others.capabilities & ~own.capabilities) === 0n
     ? null
-    : "livecert sees the file system through a mount namespace of its own";
+    : "livecert lacks capabilities that Nginx has";
 }
 
 /** Whether the words say that a right was missing: EPERM, EACCES or EROFS, from Nginx itself or through OpenSSL. */

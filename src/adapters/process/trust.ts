@@ -41,10 +41,14 @@ export function checkOwnership(path: string): Promise<Ownership> {
   return Promise.resolve(lookAtOwnership(path));
 }
 
-/** The same, at once. */
-export function lookAtOwnership(path: string): Ownership {
+/**
+ * The same, at once.
+ *
+ * @param root where the path and all links on the way to it begin: another process's `/proc/PID/root`
+ */
+export function lookAtOwnership(path: string, root = ""): Ownership {
   try {
-    return walk(resolve(path));
+    return walk(resolve(path), root);
   } catch (error) {
     return untrusted(`${path}: ${lookFailure(error)}`);
   }
@@ -81,11 +85,12 @@ function isProgram(path: string): boolean {
 }
 
 /** Goes down from the root, one name at a time, and starts again at a link's target. */
-function walk(path: string): Ownership {
+function walk(path: string, root: string): Ownership {
+  const look = (place: string): Stats => lstatSync(root + place);
   let checked = parse(path).root;
   let ahead = namesOf(path);
   let links = 0;
-  let directory = lstatSync(checked);
+  let directory = look(checked);
   const rootReason = reasonAgainst(checked, directory, null);
   if (rootReason !== null) return untrusted(rootReason);
 
@@ -93,7 +98,7 @@ function walk(path: string): Ownership {
     const name = ahead.shift();
     if (name === undefined) return { kind: "trusted", resolved: checked };
     const next = join(checked, name);
-    const stats = lstatSync(next);
+    const stats = look(next);
     const reason = reasonAgainst(next, stats, directory);
     if (reason !== null) return untrusted(reason);
     if (!stats.isSymbolicLink()) {
@@ -103,10 +108,10 @@ function walk(path: string): Ownership {
     }
     links += 1;
     if (links > maxLinks) return untrusted(`${path}: too many links`);
-    const target = resolve(dirname(next), readlinkSync(next));
+    const target = resolve(dirname(next), readlinkSync(root + next));
     ahead = [...namesOf(target), ...ahead];
     checked = parse(target).root;
-    directory = lstatSync(checked);
+    directory = look(checked);
   }
 }
 

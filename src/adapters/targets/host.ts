@@ -272,7 +272,7 @@ function standardErrorFile(pid: number): readonly string[] {
 }
 
 /** Loopback also where the interfaces may not be listed (a sandbox without netlink). */
-function localAddresses(): readonly string[] {
+export function localAddresses(): readonly string[] {
   const loopback = ["127.0.0.1", "::1"];
   try {
     const interfaces = Object.values(networkInterfaces()).flat();
@@ -286,7 +286,7 @@ function localAddresses(): readonly string[] {
 }
 
 /** A unix socket lies in the master's own `/tmp` where systemd gives it one (`PrivateTmp=`). */
-function reach(address: string, { pid }: ProcessIdentity): string {
+export function reach(address: string, { pid }: ProcessIdentity): string {
   const path = /^unix:(\/.*)$/s.exec(address)?.[1];
   if (path === undefined || seesOurFiles(pid)) return address;
   return `unix:/proc/${String(pid)}/root${path}`;
@@ -301,7 +301,7 @@ function seesOurFiles(pid: number): boolean {
   }
 }
 
-async function answers(
+export async function answers(
   point: ProbePoint,
   connection: ConnectionEnds | null,
   master: ProcessIdentity,

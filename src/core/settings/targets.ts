@@ -9,7 +9,10 @@ import {
 } from "./entry.ts";
 
 export type TargetSetting =
-  HostTargetSetting | ContainerTargetSetting | CommandTargetSetting;
+  | HostTargetSetting
+  | ContainerTargetSetting
+  | SidecarTargetSetting
+  | CommandTargetSetting;
 
 /** The host's own Nginx, as the `nginx.*` options describe it. */
 export interface HostTargetSetting {
@@ -22,8 +25,6 @@ export interface ContainerTargetSetting {
   readonly select: ContainerSelector;
   /** `unix:///run/docker.sock`, `tcp://…`; null: the one that the user's command line would talk to. */
   readonly engine: string | null;
-  /** Whether the engine is asked, or the processes are looked at that share our pid namespace. */
-  readonly through: "engine" | "processes";
   /** The Nginx program inside; null: the one that runs there. */
   readonly nginx: string | null;
   /** By a listener's address or port inside: where it answers from here. */
@@ -44,6 +45,12 @@ export type ContainerSelector =
     }
   | { readonly by: "label"; readonly label: string };
 
+/** The Nginx of the container whose process and network namespaces livecert's own container shares. */
+export interface SidecarTargetSetting {
+  readonly kind: "sidecar";
+  readonly name: string;
+}
+
 /** An Nginx that is asked and reloaded by the user's own commands. */
 export interface CommandTargetSetting {
   readonly kind: "command";
@@ -63,11 +70,11 @@ const containerFields = {
   service: "text",
   label: "text",
   engine: "text",
-  through: "text",
   nginx: "text",
   addresses: "texts-by-text",
   paths: "texts-by-text",
 } as const;
+const sidecarFields = { kind: "text", name: "text" } as const;
 const commandFields = {
   kind: "text",
   name: "text",
@@ -83,6 +90,7 @@ export const targetEntry: EntryType<TargetSetting> = {
     oneOf: [
       fieldsSchema("host", hostFields, []),
       fieldsSchema("container", containerFields, []),
+      fieldsSchema("sidecar", sidecarFields, []),
       fieldsSchema("command", commandFields, [
         "name",
         "dump",
@@ -99,10 +107,12 @@ function readTarget(raw: RawEntry, base: string): EntryReading<TargetSetting> {
       return readHost(raw, base);
     case "container":
       return readContainer(raw, base);
+    case "sidecar":
+      return readSidecar(raw, base);
     case "command":
       return readCommand(raw, base);
     default:
-      return invalid("needs a kind: host, container or command");
+      return invalid("needs a kind: host, container, sidecar or command");
   }
 }
 
@@ -119,11 +129,6 @@ function readContainer(
   const fields = readFields(raw, containerFields, base);
   if (fields.kind === "invalid") return fields;
   const { name, service, label, engine, nginx } = fields.value;
-  const through = fields.value.through ?? "engine";
-  if (through !== "engine" && through !== "processes")
-    return invalid("has a through that is neither engine nor processes");
-  if (through === "processes" && engine !== null)
-    return invalid("asks no engine where it goes through processes");
   const given = [name, service, label].filter((one) => one !== null);
   if (given.length !== 1)
     return invalid("needs exactly one of name, service and label");
@@ -134,7 +139,6 @@ function readContainer(
     kind: "container",
     select: selector(name, service, label),
     engine,
-    through,
     nginx,
     addresses: fields.value.addresses ?? {},
     paths,
@@ -155,6 +159,12 @@ function selector(
   const [, project = null, ofProject = ""] =
     /^(?:([^/]+)\/)?(.*)$/s.exec(service ?? "") ?? [];
   return { by: "service", project, service: ofProject };
+}
+
+function readSidecar(raw: RawEntry, base: string): EntryReading<TargetSetting> {
+  const fields = readFields(raw, sidecarFields, base);
+  if (fields.kind === "invalid") return fields;
+  return ok({ kind: "sidecar", name: fields.value.name ?? "sidecar" });
 }
 
 function readCommand(raw: RawEntry, base: string): EntryReading<TargetSetting> {

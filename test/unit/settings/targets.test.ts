@@ -14,7 +14,6 @@ function targetsOf(value: unknown): unknown {
 const plain = {
   kind: "container",
   engine: null,
-  through: "engine",
   nginx: null,
   addresses: {},
   paths: {},
@@ -23,6 +22,13 @@ const plain = {
 describe("targets", () => {
   it.each([
     [[{ kind: "host" }], [{ kind: "host", name: "host" }]],
+    [
+      [{ kind: "sidecar" }, { kind: "sidecar", name: "web" }],
+      [
+        { kind: "sidecar", name: "sidecar" },
+        { kind: "sidecar", name: "web" },
+      ],
+    ],
     [
       [{ kind: "container", name: "web" }],
       [{ ...plain, select: { by: "name", name: "web" } }],
@@ -99,20 +105,12 @@ describe("targets", () => {
     ["web", "a list of entries"],
     [{ kind: "host" }, "a list of entries"],
     [["web"], "number 1 is none"],
-    [[{}], "number 1 needs a kind: host, container or command"],
+    [[{}], "number 1 needs a kind: host, container, sidecar or command"],
     [[{ kind: "host" }, { kind: "pod" }], "number 2 needs a kind"],
     [[{ kind: "host", nmae: "x" }], "unknown field nmae, did you mean name?"],
     [[{ kind: "container" }], "exactly one of name, service and label"],
     [[{ kind: "container", name: "a", label: "b" }], "exactly one of"],
     [[{ kind: "container", name: "a\nb" }], "a name that is not a text"],
-    [
-      [{ kind: "container", name: "a", through: "ssh" }],
-      "neither engine nor processes",
-    ],
-    [
-      [{ kind: "container", name: "a", through: "processes", engine: "x" }],
-      "asks no engine",
-    ],
     [
       [{ kind: "container", name: "a", paths: { "/a": "b" } }],
       "a path in paths that is not absolute",

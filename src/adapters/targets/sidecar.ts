@@ -1,0 +1,129 @@
+/**
+ * The Nginx of the container next door, whose process namespace livecert shares: its processes are ours to see and to
+ * signal, its files are read where we mount the same volume, else through `/proc/PID/root`. No engine is asked.
+ */
+import { readFileSync } from "node:fs";
+import {
+  parseMounts,
+  translatePath,
+  type Mount,
+} from "../../core/containers/mountinfo.ts";
+import type { FileIdentity } from "../../core/lineage/lineage.ts";
+import type { Limits } from "../../core/settings/settings.ts";
+import type {
+  DumpResult,
+  ReloadResult,
+  Target,
+  TargetState,
+  TestResult,
+} from "../../ports.ts";
+import { identifyFile } from "../files/read-file.ts";
+import { markLogs } from "../nginx/error-log.ts";
+import {
+  commandOf,
+  findNeighbour,
+  rootOf,
+  type NeighbourFinding,
+} from "../nginx/neighbour.ts";
+import { reloadBySignal } from "../nginx/reload.ts";
+import {
+  dumpConfiguration,
+  testConfiguration,
+  type NginxQuestion,
+} from "../nginx/run.ts";
+import { isBusy, readGeneration, youngestStartMs } from "../nginx/workers.ts";
+import { answers, localAddresses, reach } from "./host.ts";
+
+export interface SidecarTargetOptions {
+  readonly name: string;
+  readonly limits: Pick<Limits, "nginxCommandMs">;
+}
+
+export function sidecarTarget({ name, limits }: SidecarTargetOptions): Target {
+  const timeoutMs = limits.nginxCommandMs;
+  let found: NeighbourFinding | null = null;
+  let locate = (path: string): string => path;
+
+  const look = async (signal: AbortSignal): Promise<NeighbourFinding> => {
+    found = await findNeighbour({ timeoutMs, signal });
+    if (found.kind === "found") locate = locator(found.master.pid);
+    return found;
+  };
+  const ask = async <Result extends DumpResult | TestResult>(
+    signal: AbortSignal,
+    question: (question: NginxQuestion) => Promise<Result>,
+  ): Promise<Result | Extract<DumpResult, { kind: "failed" }>> => {
+    const neighbour = found ?? (await look(signal));
+    if (neighbour.kind !== "found")
+      return { kind: "failed", reason: neighbour.reason };
+    const command = await commandOf(neighbour, { timeoutMs, signal });
+    if (command === null) return { kind: "failed", reason: "no chroot(8)" };
+    return question({ ...command, prefix: neighbour.installation.prefix });
+  };
+
+  return {
+    name,
+    kind: "container",
+    inspect: async (signal) => stateOf(await look(signal)),
+    dump: (signal) => ask(signal, dumpConfiguration),
+    test: (signal) => ask(signal, testConfiguration),
+    reload: async (signal) => reload(found ?? (await look(signal))),
+    generation: (master) => Promise.resolve(readGeneration(master)),
+    isBusy,
+    markErrorLogs: ({ errorLogs }) => markLogs(errorLogs.map(locate)),
+    localAddresses,
+    reach,
+    answers,
+    localPath: (path) => locate(path),
+    identify: (paths) => identify(paths, locate),
+  };
+}
+
+function stateOf(found: NeighbourFinding): TargetState {
+  if (found.kind !== "found") return found;
+  const { master } = found;
+  const generation = readGeneration(master);
+  if (generation === null)
+    return { kind: "not-running", reason: "Nginx has just ended" };
+  return {
+    kind: "running",
+    generation,
+    youngestWorkerStartMs: youngestStartMs(generation),
+    stopped: master.stopped,
+  };
+}
+
+function reload(found: NeighbourFinding): ReloadResult {
+  return found.kind === "found"
+    ? reloadBySignal(found.master)
+    : { kind: "failed", reason: found.reason, remedy: null };
+}
+
+/** Our own place of the same file where we mount it too: then a lineage has the name that our Certbot directory gives it. */
+function locator(pid: number): (path: string) => string {
+  const theirs = readMounts(String(pid));
+  const ours = readMounts("self");
+  return (path) => translatePath(path, theirs, ours) ?? `${rootOf(pid)}${path}`;
+}
+
+/** Empty where they may not be read: then nothing lies anywhere else. */
+function readMounts(process: string): readonly Mount[] {
+  try {
+    return parseMounts(readFileSync(`/proc/${process}/mountinfo`, "utf8"));
+  } catch {
+    return [];
+  }
+}
+
+async function identify(
+  paths: readonly string[],
+  locate: (path: string) => string,
+): Promise<readonly FileIdentity[]> {
+  const identities = await Promise.all(
+    paths.map(async (path) => {
+      const identity = await identifyFile(locate(path));
+      return identity === null ? null : { ...identity, path };
+    }),
+  );
+  return identities.filter((identity) => identity !== null);
+}

@@ -3,6 +3,7 @@
  * wrong is told with the entry's place in the list.
  */
 import { nearest } from "./nearest.ts";
+import { Concealed, type Secret } from "./secret.ts";
 import { absolutePath, type ParsedValue } from "./value.ts";
 
 export type EntryReading<Entry> =
@@ -57,7 +58,8 @@ function fromJson(text: string): unknown {
 }
 
 /** What a field of an entry may hold. */
-export type FieldType = "text" | "path" | "words" | "texts-by-text";
+export type FieldType =
+  "text" | "texts" | "path" | "words" | "texts-by-text" | "secret";
 
 export type Fields = Readonly<Record<string, FieldType>>;
 
@@ -67,9 +69,11 @@ export type FieldValues<Table extends Fields> = {
 
 type FieldValue<Type extends FieldType> = {
   readonly text: string;
+  readonly texts: readonly string[];
   readonly path: string;
   readonly words: readonly string[];
   readonly "texts-by-text": Readonly<Record<string, string>>;
+  readonly secret: Secret;
 }[Type];
 
 /** Every field of the table, null where it was not given. */
@@ -98,9 +102,11 @@ export function invalid(problem: string): EntryReading<never> {
 
 const fieldWords: Readonly<Record<FieldType, string>> = {
   text: "a text",
+  texts: "a text or a list of texts",
   path: "a path",
   words: "a list of words, the first an absolute path",
   "texts-by-text": "a map of texts",
+  secret: "a text, { file: PATH } or { credential: NAME }",
 };
 
 function unknownField(
@@ -116,6 +122,8 @@ function readField(type: FieldType, given: unknown, base: string): unknown {
   switch (type) {
     case "text":
       return readText(given);
+    case "texts":
+      return readList(Array.isArray(given) ? given : [given]);
     case "path": {
       const text = readText(given);
       return text === null ? null : absolutePath(base, text);
@@ -124,6 +132,8 @@ function readField(type: FieldType, given: unknown, base: string): unknown {
       return readWords(given);
     case "texts-by-text":
       return readTexts(given);
+    case "secret":
+      return readSecret(given, base);
   }
 }
 
@@ -138,10 +148,26 @@ function readText(given: unknown): string | null {
 }
 
 function readWords(given: unknown): readonly string[] | null {
-  const words = Array.isArray(given) ? given.map(readText) : [];
-  const known = words.filter((word) => word !== null);
-  const isWhole = known.length === words.length && words.length > 0;
-  return isWhole && known[0]?.startsWith("/") === true ? known : null;
+  const words = readList(Array.isArray(given) ? given : []);
+  return words?.[0]?.startsWith("/") === true ? words : null;
+}
+
+/** null: there is none, or one of them is no text. */
+function readList(given: readonly unknown[]): readonly string[] | null {
+  const texts = given.map(readText).filter((text) => text !== null);
+  return texts.length === given.length && texts.length > 0 ? texts : null;
+}
+
+function readSecret(given: unknown, base: string): Secret | null {
+  const text = readText(given);
+  if (text !== null) return { kind: "given", value: new Concealed(text) };
+  if (!isRecord(given)) return null;
+  const [[place, value] = [], ...others] = Object.entries(given);
+  const word = readText(value);
+  if (word === null || others.length > 0) return null;
+  if (place === "file") return { kind: "file", path: absolutePath(base, word) };
+  const isName = place === "credential" && !/[/]|^[.]{1,2}$/.test(word);
+  return isName ? { kind: "credential", name: word } : null;
 }
 
 function readTexts(given: unknown): Readonly<Record<string, string>> | null {
@@ -180,10 +206,27 @@ export function fieldsSchema(
 
 const fieldSchemas: Readonly<Record<FieldType, object>> = {
   text: { type: ["string", "integer"] },
+  texts: {
+    anyOf: [
+      { type: "string" },
+      { type: "array", items: { type: "string" }, minItems: 1 },
+    ],
+  },
   path: { type: "string", minLength: 1 },
   words: { type: "array", items: { type: "string" }, minItems: 1 },
   "texts-by-text": {
     type: "object",
     additionalProperties: { type: ["string", "integer"] },
+  },
+  secret: {
+    oneOf: [
+      { type: "string", minLength: 1 },
+      ...["file", "credential"].map((place) => ({
+        type: "object",
+        additionalProperties: false,
+        required: [place],
+        properties: { [place]: { type: "string", minLength: 1 } },
+      })),
+    ],
   },
 };

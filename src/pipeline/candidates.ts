@@ -41,7 +41,9 @@ export function candidatesOf(
   lineages: readonly Lineage[],
 ): readonly Candidate[] {
   const known = new Map(lineages.map((lineage) => [lineage.path, lineage]));
-  const candidatesFor = (source: CertificateSource): readonly Candidate[] => {
+  const candidatesFor = (
+    source: CertificateSource,
+  ): readonly UsedCandidate[] => {
     const files = localFiles(target, model, source);
     if (isPattern(source)) return matchingLineages(source, files, lineages);
     const lineage =
@@ -50,16 +52,39 @@ export function candidatesOf(
     return [candidate(source, { ...files, lineage })];
   };
   const serving = certificateSources(model).flatMap(candidatesFor);
-  const served = new Set(serving.map(({ lineage }) => lineage?.path));
-  const others = unservedSources(model)
-    .flatMap(candidatesFor)
-    .filter(({ lineage }) => lineage !== null && !served.has(lineage.path));
-  return [...serving, ...others];
+  const named = serving.filter(({ source }) => !isPattern(source));
+  const others = withoutThoseOf(
+    named,
+    unservedSources(model).flatMap(candidatesFor),
+  ).filter(({ lineage }) => lineage !== null);
+  const matched = serving.filter(({ source }) => isPattern(source));
+  return [
+    ...named,
+    ...withoutThoseOf([...named, ...others], matched),
+    ...others,
+  ];
 }
 
-function candidate(source: CertificateSource, files: SourceFiles): Candidate {
+/** What is known for certain of a lineage counts, not what a path with a variable might lead to. */
+function withoutThoseOf(
+  known: readonly Candidate[],
+  candidates: readonly UsedCandidate[],
+): readonly UsedCandidate[] {
+  const paths = new Set(known.flatMap(({ lineage }) => lineage?.path ?? []));
+  return candidates.filter(
+    ({ lineage }) => lineage === null || !paths.has(lineage.path),
+  );
+}
+
+function candidate(
+  source: CertificateSource,
+  files: SourceFiles,
+): UsedCandidate {
   return { files, lineage: files.lineage, source, isOutdatedCopy: false };
 }
+
+/** A candidate that Nginx's configuration names. */
+type UsedCandidate = Candidate & { readonly source: CertificateSource };
 
 /** The path of the certificate or its key holds a variable, so no single file has that name. */
 export function isPattern({
@@ -75,7 +100,7 @@ function matchingLineages(
   source: CertificateSource,
   files: Omit<SourceFiles, "lineage">,
   lineages: readonly Lineage[],
-): readonly Candidate[] {
+): readonly UsedCandidate[] {
   const words = files.certificate.split(/\$(?:\{\w+\}|\w+)/);
   const pattern = new RegExp(`^${words.map(escaped).join("[^/]+")}$`, "s");
   const matching = lineages

@@ -44,6 +44,41 @@ describe("a path with a variable", () => {
     expect(await host.nginx.reconfigurations()).toBe(0);
   });
 
+  it("says nothing of a lineage that Nginx also loads by its own path", async () => {
+    await using host = await HostBed.create();
+    const served = await host.renew("a.test");
+    const client = await host.renew("b.test");
+    const address = await host.nginx.address();
+    const directory = `${host.certbot.path}/live/$ssl_server_name`;
+    await host.nginx.configure({
+      main: "user root;",
+      http:
+        `proxy_ssl_certificate ${client.certificate}; proxy_ssl_certificate_key ${client.key};\n` +
+        serverBlock({
+          listen: [`${address} ssl`],
+          names: ["a.test"],
+          pairs: [served],
+        }) +
+        serverBlock({
+          listen: [`${address} ssl`],
+          names: ["c.test"],
+          pairs: [
+            {
+              certificate: `${directory}/fullchain.pem`,
+              key: `${directory}/privkey.pem`,
+            },
+          ],
+        }),
+    });
+    await host.nginx.start();
+    await host.renew("a.test");
+    const deployed = await host.livecert.document(["deploy", "a.test"]);
+    expect(deployed).toMatchObject({ outcome: "deployed", reloads: 1 });
+    await host.renew("b.test");
+    const other = await host.livecert.document(["deploy", "b.test"]);
+    expect(other).toMatchObject({ outcome: "unverified", reloads: 1 });
+  });
+
   it("that no lineage matches is listed with its words, and is no failure", async () => {
     await using host = await HostBed.create();
     const pair = await host.renew("a.test");

@@ -1,12 +1,20 @@
 /**
  * The process: answers `--version` before anything is loaded, turns signals into an abort, and ends with the exit code.
  */
+import { childCommand } from "./adapters/publish/job.ts";
 import type { Process } from "./cli/run.ts";
 import { version } from "./version.ts";
 
 const words = process.argv.slice(2);
 if (words.includes("--version")) process.stdout.write(`livecert ${version}\n`);
+else if (words[0] === childCommand) void publishAsOwner();
 else void start();
+
+/** Started by livecert itself, with the rights of a directory's owner (adapters/publish/publish.ts). */
+async function publishAsOwner(): Promise<void> {
+  const child = await import("./adapters/publish/child.ts");
+  process.stdout.write(child.publishAsOwner());
+}
 
 async function start(): Promise<void> {
   ignoreGoneReaders();

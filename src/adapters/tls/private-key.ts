@@ -42,6 +42,14 @@ export class PrivateKey {
   }
 }
 
+/**
+ * The file's content, for the one place where livecert hands keys on: what adapters/publish writes for a service, and the
+ * pipe by which it gets there.
+ */
+export function contentOfKey(key: PrivateKey): Uint8Array {
+  return reveal(key);
+}
+
 export interface UsableKey {
   readonly kind: "usable";
   readonly key: KeyObject;

@@ -1,0 +1,481 @@
+/**
+ * Puts one set of files where a service looks for it, inside one open directory:
+ *
+ *     .livecert-NAME/VERSION/FILE    every version that is kept, each complete before it gets its name
+ *     .livecert-NAME/current         a link to the one that is published
+ *     FILE                           `versioned`: a link through `current`; otherwise a file of its own
+ *
+ * Everything is created exclusively and never through a link; owner and mode are set on descriptors. Runs within the
+ * process, or in a child that has become the directory's owner (child.ts), so it knows nothing but Node's own modules.
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+  type Stats,
+} from "node:fs";
+import type { Layout } from "../../core/settings/publications.ts";
+import { HeldDirectory, PlaceError } from "./directory.ts";
+
+export interface Order {
+  readonly name: string;
+  readonly layout: Layout;
+  /** In the order in which single files are replaced. */
+  readonly files: readonly OrderedFile[];
+  /** Of the files; null: as whoever writes. Directories stay the writer's, who must be able to trust them. */
+  readonly uid: number | null;
+  readonly gid: number | null;
+  /** The version to publish; written first, unless it is kept from before. */
+  readonly version: string;
+  readonly isNew: boolean;
+  /** What is there and none of ours becomes this version, so that it can be gone back to. */
+  readonly adopt: string | null;
+  /** How many versions stay. */
+  readonly keep: number;
+}
+
+export interface OrderedFile {
+  readonly name: string;
+  readonly mode: number;
+}
+
+/** By file name. */
+export type Contents = ReadonlyMap<string, Uint8Array>;
+
+export interface Done {
+  /** A version was made of what was there before. */
+  readonly adopted: boolean;
+}
+
+/** Whoever may read a file must be able to come by; keys have modes of their own. */
+const directoryMode = 0o755;
+export const currentName = "current";
+const unfinished = ".tmp-";
+
+export function storeName(name: string): string {
+  return `.livecert-${name}`;
+}
+
+/** Throws PlaceError or what the system throws; a set that was published before is whole then (see docs/publishing.md). */
+export function carryOutOrder(
+  directory: HeldDirectory,
+  order: Order,
+  contents: Contents,
+): Done {
+  using store = openStore(directory, order);
+  sweep(directory, store, order);
+  const adopted = order.adopt !== null && adopt(directory, store, order);
+  if (order.isNew) publishNew(directory, store, order, contents);
+  else publish(directory, store, order.version, order);
+  prune(store, order);
+  return { adopted };
+}
+
+function publishNew(
+  directory: HeldDirectory,
+  store: HeldDirectory,
+  order: Order,
+  contents: Contents,
+): void {
+  writeVersion(store, order.version, order, contents);
+  try {
+    publish(directory, store, order.version, order);
+  } catch (error) {
+    if (targetOf(store, currentName) !== order.version)
+      attempt(() => remove(store, order.version));
+    throw error;
+  }
+}
+
+function openStore(directory: HeldDirectory, order: Order): HeldDirectory {
+  const name = storeName(order.name);
+  try {
+    mkdirSync(directory.at(name), { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+  }
+  const store = directory.enter(name);
+  try {
+    refuseForeign(store.stats(), name);
+    openToReaders(store);
+    return store;
+  } catch (error) {
+    store[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Made by us once, so whoever else it belongs to has put it there. */
+function refuseForeign({ uid, mode }: Stats, name: string): void {
+  if (uid === process.geteuid?.() && (mode & 0o022) === 0) return;
+  throw new PlaceError(
+    `${name} is there already and is not livecert's own`,
+    `remove ${name}`,
+  );
+}
+
+/** What a killed run has left; the lock is ours, so nobody is at it any more. */
+function sweep(
+  directory: HeldDirectory,
+  store: HeldDirectory,
+  { name }: Order,
+): void {
+  for (const entry of directory.names())
+    if (entry.startsWith(temporaryPrefix(name)))
+      attempt(() => unlinkSync(directory.at(entry)));
+  for (const entry of store.names())
+    if (entry.startsWith(unfinished)) attempt(() => remove(store, entry));
+}
+
+function temporaryPrefix(name: string): string {
+  return `${storeName(name)}.tmp-`;
+}
+
+/** A file, a link, or a directory with files in it; whatever else somebody has put there stays. */
+function remove(parent: HeldDirectory, name: string): void {
+  if (!lstatSync(parent.at(name)).isDirectory()) {
+    unlinkSync(parent.at(name));
+    return;
+  }
+  {
+    using directory = parent.enter(name);
+    for (const entry of directory.names())
+      if (!lstatSync(directory.at(entry)).isDirectory())
+        unlinkSync(directory.at(entry));
+  }
+  try {
+    rmdirSync(parent.at(name));
+  } catch (error) {
+    if (codeOf(error) !== "ENOTEMPTY") throw error;
+  }
+}
+
+/** The set that was there before the first publication; only a whole one can be gone back to. */
+function adopt(
+  directory: HeldDirectory,
+  store: HeldDirectory,
+  order: Order,
+): boolean {
+  if (order.adopt === null || lookAt(store, currentName) !== null) return false;
+  const contents = new Map<string, Uint8Array>();
+  for (const { name } of order.files) {
+    if (lookAt(directory, name)?.isFile() !== true) return false;
+    contents.set(name, readWhole(directory, name));
+  }
+  writeVersion(store, order.adopt, order, contents);
+  if (order.layout === "versioned")
+    publish(directory, store, order.adopt, order);
+  return true;
+}
+
+/** Gets its name when all of it is on disk. */
+function writeVersion(
+  store: HeldDirectory,
+  version: string,
+  order: Order,
+  contents: Contents,
+): void {
+  if (lookAt(store, version) !== null) remove(store, version);
+  const temporary = `${unfinished}${version}`;
+  mkdirSync(store.at(temporary), { mode: 0o700 });
+  try {
+    using directory = store.enter(temporary);
+    refuseForeign(directory.stats(), temporary);
+    for (const file of order.files)
+      writeNew(
+        directory,
+        file.name,
+        file,
+        contentOf(contents, file.name),
+        order,
+      );
+    openToReaders(directory);
+    directory.sync();
+    renameSync(store.at(temporary), store.at(version));
+    store.sync();
+  } catch (error) {
+    attempt(() => remove(store, temporary));
+    throw error;
+  }
+}
+
+function contentOf(contents: Contents, name: string): Uint8Array {
+  const content = contents.get(name);
+  if (content === undefined) throw new Error(`nothing was given for ${name}`);
+  return content;
+}
+
+const createNew =
+  constants.O_WRONLY |
+  constants.O_CREAT |
+  constants.O_EXCL |
+  constants.O_NOFOLLOW;
+
+function writeNew(
+  directory: HeldDirectory,
+  name: string,
+  { mode }: OrderedFile,
+  content: Uint8Array,
+  order: Order,
+): void {
+  const fd = openSync(directory.at(name), createNew, 0o600);
+  try {
+    writeAll(fd, content);
+    giveAway(fd, order, mode);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function writeAll(fd: number, content: Uint8Array): void {
+  for (let done = 0; done < content.length;)
+    done += writeSync(fd, content, done, content.length - done, done);
+}
+
+function openToReaders({ fd }: HeldDirectory): void {
+  if ((fstatSync(fd).mode & 0o7777) !== directoryMode)
+    fchmodSync(fd, directoryMode);
+}
+
+/** The mode first: what belongs to somebody else may be out of our reach, where livecert lacks root's full rights. */
+function giveAway(fd: number, { uid, gid }: Order, mode: number): void {
+  const stats = fstatSync(fd);
+  if ((stats.mode & 0o7777) !== mode) fchmodSync(fd, mode);
+  const owner = uid ?? stats.uid;
+  const group = gid ?? stats.gid;
+  if (owner !== stats.uid || group !== stats.gid) fchownSync(fd, owner, group);
+}
+
+function publish(
+  directory: HeldDirectory,
+  store: HeldDirectory,
+  version: string,
+  order: Order,
+): void {
+  switch (order.layout) {
+    case "versioned":
+      pointTo(store, currentName, version, unfinished);
+      for (const { name } of order.files)
+        pointTo(
+          directory,
+          name,
+          linkOf(order, name),
+          temporaryPrefix(order.name),
+        );
+      directory.sync();
+      return;
+    case "files":
+      replaceFiles(directory, readVersion(store, version, order), order);
+      pointTo(store, currentName, version, unfinished);
+      return;
+    case "in-place":
+      rewriteFiles(directory, readVersion(store, version, order), order);
+      pointTo(store, currentName, version, unfinished);
+      return;
+  }
+}
+
+function linkOf({ name: publication }: Order, name: string): string {
+  return `${storeName(publication)}/${currentName}/${name}`;
+}
+
+/** One rename: whoever looks finds the old target or the new one. */
+function pointTo(
+  directory: HeldDirectory,
+  name: string,
+  target: string,
+  prefix: string,
+): void {
+  if (targetOf(directory, name) === target) return;
+  const temporary = `${prefix}${name}`;
+  symlinkSync(target, directory.at(temporary));
+  try {
+    renameSync(directory.at(temporary), directory.at(name));
+  } catch (error) {
+    attempt(() => unlinkSync(directory.at(temporary)));
+    throw error;
+  }
+  directory.sync();
+  if (targetOf(directory, name) !== target) throw swapped(name);
+}
+
+/** null where there is no link. */
+function targetOf(directory: HeldDirectory, name: string): string | null {
+  return lookAt(directory, name)?.isSymbolicLink() === true
+    ? readlinkSync(directory.at(name))
+    : null;
+}
+
+function swapped(name: string): PlaceError {
+  return new PlaceError(
+    `${name} was changed by somebody else at the same time`,
+    "see who else writes there, then livecert retry",
+  );
+}
+
+function readVersion(
+  store: HeldDirectory,
+  version: string,
+  { files }: Order,
+): Contents {
+  using directory = store.enter(version);
+  return new Map(files.map(({ name }) => [name, readWhole(directory, name)]));
+}
+
+/** All is written before the first name changes; then the names change one directly after the other. */
+function replaceFiles(
+  directory: HeldDirectory,
+  contents: Contents,
+  order: Order,
+): void {
+  const prefix = temporaryPrefix(order.name);
+  const temporaries = order.files.map((file) => ({
+    file,
+    temporary: `${prefix}${file.name}`,
+  }));
+  try {
+    for (const { file, temporary } of temporaries)
+      writeNew(
+        directory,
+        temporary,
+        file,
+        contentOf(contents, file.name),
+        order,
+      );
+    const inodes = temporaries.map(({ temporary }) =>
+      String(lookAt(directory, temporary)?.ino),
+    );
+    for (const { file, temporary } of temporaries)
+      renameSync(directory.at(temporary), directory.at(file.name));
+    directory.sync();
+    for (const [index, { file }] of temporaries.entries())
+      if (String(lookAt(directory, file.name)?.ino) !== inodes[index])
+        throw swapped(file.name);
+  } catch (error) {
+    for (const { temporary } of temporaries)
+      attempt(() => unlinkSync(directory.at(temporary)));
+    throw error;
+  }
+}
+
+const overwrite = constants.O_WRONLY | constants.O_NOFOLLOW;
+
+/** For files that are mounted singly: the same inode gets the new bytes, and a reader may meet half of them. */
+function rewriteFiles(
+  directory: HeldDirectory,
+  contents: Contents,
+  order: Order,
+): void {
+  for (const file of order.files) {
+    const content = contentOf(contents, file.name);
+    if (lookAt(directory, file.name) === null)
+      writeNew(directory, file.name, file, content, order);
+    else rewrite(directory, file, content, order);
+  }
+}
+
+function rewrite(
+  directory: HeldDirectory,
+  { name, mode }: OrderedFile,
+  content: Uint8Array,
+  order: Order,
+): void {
+  const before = readWhole(directory, name);
+  const fd = openSync(directory.at(name), overwrite);
+  try {
+    refuseUnusual(fstatSync(fd), name);
+    giveAway(fd, order, mode);
+    try {
+      refill(fd, content);
+    } catch (error) {
+      attempt(() => refill(fd, before));
+      throw error;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function refuseUnusual({ nlink }: Stats, name: string): void {
+  if (nlink !== 1)
+    throw new PlaceError(
+      `${name} has other names too (hard links), which would be written along with it`,
+      `give ${name} an inode of its own`,
+    );
+}
+
+function refill(fd: number, content: Uint8Array): void {
+  writeAll(fd, content);
+  ftruncateSync(fd, content.length);
+  fsyncSync(fd);
+}
+
+/** By age, which their names begin with. */
+function prune(store: HeldDirectory, { keep, version }: Order): void {
+  const versions = store.names().filter((name) => /^\d{8}T/.test(name));
+  for (const name of versions.slice(0, Math.max(0, versions.length - keep)))
+    if (name !== version) attempt(() => remove(store, name));
+}
+
+const readOnly =
+  constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** No PEM file of a certificate, chain or key comes near it. */
+const maxBytes = 1024 * 1024;
+
+/** A regular file, not through a link. */
+function readWhole(directory: HeldDirectory, name: string): Uint8Array {
+  const fd = openSync(directory.at(name), readOnly);
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile() || stats.size > maxBytes)
+      throw new PlaceError(`${name} is no file of a certificate or a key`);
+    const content = new Uint8Array(stats.size);
+    for (let done = 0; done < content.length;) {
+      const bytesRead = readSync(
+        fd,
+        content,
+        done,
+        content.length - done,
+        done,
+      );
+      if (bytesRead === 0) throw swapped(name);
+      done += bytesRead;
+    }
+    return content;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** null where nothing has that name. */
+function lookAt(directory: HeldDirectory, name: string): Stats | null {
+  return lstatSync(directory.at(name), { throwIfNoEntry: false }) ?? null;
+}
+
+/** For what is only tidied up. */
+function attempt(tidyUp: () => void): void {
+  try {
+    tidyUp();
+  } catch {
+    // The next publication sweeps it, or the first error says more.
+  }
+}
+
+function codeOf(error: unknown): string | null {
+  return (error as NodeJS.ErrnoException).code ?? null;
+}

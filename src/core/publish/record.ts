@@ -1,0 +1,58 @@
+import type { Lineage } from "../lineage/lineage.ts";
+
+/** `STATE/v1/publications/NAME.json`: what livecert has put in one place, and what it left there before. */
+export interface PublicationRecord {
+  readonly schema: 1;
+  readonly name: string;
+  readonly lineage: Lineage;
+  /** Newest first; only what is still kept beside the published files. */
+  readonly versions: readonly PublishedVersion[];
+  /** Id of the version that is published. */
+  readonly current: string | null;
+  /** Of everything that was asked for when it was published: contents and settings. */
+  readonly digest: string | null;
+  /** What the published files were when livecert had written them; others may change them. */
+  readonly seen: string | null;
+  /** After a rollback: the lineage's leaf that is not published again. */
+  readonly held: {
+    readonly at: string;
+    readonly fingerprint256: string;
+  } | null;
+}
+
+export interface PublishedVersion {
+  /** Name of its directory, e.g. `20261124T031500Z-3F2A91B0`. */
+  readonly id: string;
+  readonly at: string;
+  /** Of the leaf. */
+  readonly fingerprint256: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  /** Identities of the regressions that it had, for the no-regression rule. */
+  readonly regressions: readonly string[];
+}
+
+/** What goes back goes one step: the version that was published before the present one. */
+export function versionBefore({
+  versions,
+  current,
+}: PublicationRecord): PublishedVersion | null {
+  const place = versions.findIndex(({ id }) => id === current);
+  return place === -1 ? null : (versions[place + 1] ?? null);
+}
+
+/** Sorts by age as text, and differs for two versions of one second. */
+export function versionId(at: Date, fingerprint256: string): string {
+  const time = at.toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  return `${time}-${fingerprint256.replaceAll(":", "").slice(0, 8)}`;
+}
+
+/** A new version on top; those beyond `keep` are forgotten. */
+export function withVersion(
+  versions: readonly PublishedVersion[],
+  version: PublishedVersion,
+  keep: number,
+): readonly PublishedVersion[] {
+  const older = versions.filter(({ id }) => id !== version.id);
+  return [version, ...older].slice(0, keep);
+}

@@ -1,6 +1,7 @@
 import type { Generation, ProcessIdentity } from "./core/decision/record.ts";
 import type { FileIdentity } from "./core/lineage/lineage.ts";
 import type { NginxModel, ProbePoint } from "./core/nginx/model.ts";
+import type { Reach } from "./core/nginx/reach.ts";
 
 /**
  * An Nginx that can be dumped, tested, reloaded and reached. The one seam with several implementations: the host's own
@@ -36,7 +37,7 @@ export interface Target {
   localAddresses(): readonly string[];
 
   /** Where a point's address (`127.0.0.1:443`, `unix:/path`) is to be connected to from here. */
-  reach(address: string, master: ProcessIdentity): string;
+  reach(address: string, master: ProcessIdentity): Reach;
 
   /** Whether the socket that answered at the point's address belongs to this target; null: cannot be told. */
   answers(
@@ -50,6 +51,18 @@ export interface Target {
 
   /** Identities of the dump's files; those that are gone are left out. */
   identify(paths: readonly string[]): Promise<readonly FileIdentity[]>;
+
+  /** What keeps a renewal of this file from Nginx whatever is reloaded; null: nothing. */
+  obstruction(path: string): Promise<Obstruction | null>;
+}
+
+/** A reload cannot help: Nginx does not see the file that a renewal writes. */
+export interface Obstruction {
+  /** `pinned`: mounted singly, so it keeps the file of that day. `copied`: it lies in the container's own file system. */
+  readonly kind: "pinned" | "copied";
+  /** In the user's terms. */
+  readonly reason: string;
+  readonly remedy: string;
 }
 
 export type TargetState =
@@ -60,10 +73,19 @@ export type TargetState =
         number | null;
       readonly stopped: boolean;
     }
-  | { readonly kind: "not-running"; readonly reason: string }
+  | {
+      readonly kind: "not-running";
+      readonly reason: string;
+      /** Where it is not `systemctl start nginx`. */
+      readonly remedy?: string;
+    }
   /** Something is there that must not be trusted: nothing is executed or signalled on its account. */
   | { readonly kind: "foreign"; readonly reason: string }
-  | { readonly kind: "absent"; readonly reason: string };
+  | {
+      readonly kind: "absent";
+      readonly reason: string;
+      readonly remedy?: string;
+    };
 
 export type DumpResult =
   | {

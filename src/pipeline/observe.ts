@@ -204,7 +204,15 @@ async function look(
   const { limits } = world.settings;
   let isOurs: boolean | null = null;
   const { target, generation } = plan;
-  const address = target.reach(point.address, generation.master);
+  const reached = target.reach(point.address, generation.master);
+  if (reached.kind === "unreachable")
+    return {
+      verdict: "unverified",
+      bundle: null,
+      isPresent: false,
+      reason: reached.reason,
+    };
+  const { address } = reached;
   const observation = await world.stopwatch.sample("probe", () =>
     probe(
       { ...point, address },

@@ -72,7 +72,7 @@ export async function reloadByUnit({
 }
 
 /** What a reload command's end means: exit code 0 that it was triggered, no more. `toLook` shows why it failed. */
-function readReload(
+export function readReload(
   command: string,
   result: ProgramResult,
   toLook: string,

@@ -32,12 +32,20 @@ export async function dumpConfiguration(
   question: NginxQuestion,
 ): Promise<DumpResult> {
   const result = await runNginx(question, "-T");
+  return readDump(question, result, question.prefix);
+}
+
+/** What the end of `nginx -T` means, wherever it ran. */
+export function readDump(
+  question: Pick<NginxCommand, "program" | "restriction">,
+  result: ProgramResult,
+  prefix: string,
+): DumpResult {
   const verdict = readVerdict(question, result);
   if (verdict.kind !== "ok") return verdict;
   if (!dumpMarker.test(result.stdout))
     return failed(`${question.program} -T exited with 0 but dumped nothing`);
   const { warnings } = verdict;
-  const { prefix } = question;
   return { kind: "ok", text: result.stdout, warnings, prefix };
 }
 
@@ -58,8 +66,9 @@ export async function runNginx(
   return outside ?? runProgram(command);
 }
 
-function readVerdict(
-  question: NginxQuestion,
+/** What the end of `nginx -t` means, wherever it ran. */
+export function readVerdict(
+  question: Pick<NginxCommand, "program" | "restriction">,
   result: ProgramResult,
 ): TestResult {
   if (result.kind !== "exited")

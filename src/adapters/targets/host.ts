@@ -9,6 +9,7 @@ import { isAbsolute, resolve } from "node:path";
 import type { ProcessIdentity } from "../../core/decision/record.ts";
 import type { FileIdentity } from "../../core/lineage/lineage.ts";
 import type { NginxModel, ProbePoint } from "../../core/nginx/model.ts";
+import type { Reach } from "../../core/nginx/reach.ts";
 import type { Limits, Settings } from "../../core/settings/settings.ts";
 import type {
   ConnectionEnds,
@@ -113,6 +114,7 @@ export function hostTarget(options: HostTargetOptions): HostTarget {
     answers,
     localPath: (path) => path,
     identify,
+    obstruction: () => Promise.resolve(null),
     otherMasters: () => findOtherMasters(found?.master ?? null),
   };
 }
@@ -286,10 +288,12 @@ export function localAddresses(): readonly string[] {
 }
 
 /** A unix socket lies in the master's own `/tmp` where systemd gives it one (`PrivateTmp=`). */
-export function reach(address: string, { pid }: ProcessIdentity): string {
+export function reach(address: string, { pid }: ProcessIdentity): Reach {
   const path = /^unix:(\/.*)$/s.exec(address)?.[1];
-  if (path === undefined || seesOurFiles(pid)) return address;
-  return `unix:/proc/${String(pid)}/root${path}`;
+  if (path === undefined || seesOurFiles(pid))
+    return { kind: "reachable", address };
+  const seen = `unix:/proc/${String(pid)}/root${path}`;
+  return { kind: "reachable", address: seen };
 }
 
 function seesOurFiles(pid: number): boolean {

@@ -76,6 +76,7 @@ export function sidecarTarget({ name, limits }: SidecarTargetOptions): Target {
     answers,
     localPath: (path) => locate(path),
     identify: (paths) => identify(paths, locate),
+    obstruction: () => Promise.resolve(null),
   };
 }
 

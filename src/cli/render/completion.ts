@@ -54,6 +54,7 @@ function valueCompletion(row: OptionRow): Completion | null {
     case "endpoint":
     case "count":
     case "duration":
+    case "durations":
     case "entries":
       return { kind: "nothing" };
   }

@@ -1,3 +1,4 @@
+import { channelEntry } from "./channels.ts";
 import type { EntryType } from "./entry.ts";
 import { publicationEntry } from "./publications.ts";
 import { parseEndpoint } from "./endpoint.ts";
@@ -95,6 +96,43 @@ export const options = {
     type: "path",
     default: null,
     text: "a .prom file in the directory of node_exporter's textfile collector, written after each run while no watcher runs",
+  },
+  notify: {
+    type: "entries",
+    default: [],
+    entry: channelEntry,
+    text: "through what people are told of failures, of overdue renewals and of their end, see alerts.md",
+  },
+  "alerts.floors": {
+    type: "durations",
+    default: [],
+    text: "a renewal is overdue also with less than one of these left; one that is longer than half a certificate's lifetime does not concern it",
+  },
+  "alerts.grace": {
+    type: "duration",
+    default: 86_400_000,
+    leastMs: 0,
+    text: "how long a renewal may be overdue before anybody is told, at most a tenth of the certificate's lifetime",
+  },
+  "alerts.remind": {
+    type: "duration",
+    default: 86_400_000,
+    text: "how long after an alert its first reminder follows; the distance doubles each time, up to 16 times this",
+  },
+  "alerts.certbot-logs": {
+    type: "path",
+    default: "/var/log/letsencrypt",
+    text: "Certbot's log directory, whose last lines go with an alert about a renewal",
+  },
+  "alerts.timeout": {
+    type: "duration",
+    default: 10_000,
+    text: "limit for sending one message through one channel",
+  },
+  "alerts.send-again": {
+    type: "duration",
+    default: 60_000,
+    text: "how soon a message that could not be sent is tried again; the pause doubles each time, up to an hour",
   },
   "watch.quiet": {
     type: "duration",
@@ -229,6 +267,7 @@ export const options = {
 export type OptionRow = { readonly text: string } & (
   | { readonly type: "path"; readonly default: string | null }
   | { readonly type: "paths"; readonly default: readonly string[] }
+  | { readonly type: "durations"; readonly default: readonly number[] }
   | { readonly type: "text" | "endpoint"; readonly default: string }
   | {
       readonly type: "entries";
@@ -269,6 +308,7 @@ export function isRarelyNeeded(key: OptionKey): boolean {
   return (
     key.startsWith("limits.") ||
     key.startsWith("watch.") ||
+    key.startsWith("alerts.") ||
     options[key].type === "entries"
   );
 }
@@ -290,9 +330,11 @@ type ValueOf<Row extends OptionRow> = Row extends {
         ? string
         : Row extends { readonly type: "paths" }
           ? readonly string[]
-          : Row extends { readonly type: "switch" }
-            ? boolean
-            : number;
+          : Row extends { readonly type: "durations" }
+            ? readonly number[]
+            : Row extends { readonly type: "switch" }
+              ? boolean
+              : number;
 
 /** The table's values in the shape in which the program uses them. */
 export function settingsFrom(values: OptionValues): Settings {
@@ -318,6 +360,15 @@ export function settingsFrom(values: OptionValues): Settings {
       kind: "off",
     },
     metrics: { textfile: values["metrics.textfile"] },
+    notify: values.notify,
+    alerts: {
+      floorsMs: values["alerts.floors"],
+      graceMs: values["alerts.grace"],
+      remindMs: values["alerts.remind"],
+      certbotLogs: values["alerts.certbot-logs"],
+      timeoutMs: values["alerts.timeout"],
+      sendAgainMs: values["alerts.send-again"],
+    },
     watch: {
       quietMs: values["watch.quiet"],
       quietUnseenMs: values["watch.quiet-unseen"],

@@ -26,6 +26,8 @@ function objectOf(properties: Readonly<Record<string, Schema>>): Schema {
   return { type: "object", additionalProperties: false, properties };
 }
 
+const durationPattern = String.raw`^\d+(\.\d+)?(ms|s|m|h|d)$`;
+
 function schemaOf(row: OptionRow): Schema {
   const description = row.text;
   switch (row.type) {
@@ -43,6 +45,13 @@ function schemaOf(row: OptionRow): Schema {
         description,
         default: row.default,
       };
+    case "durations":
+      return {
+        type: "array",
+        items: { type: "string", pattern: durationPattern },
+        description,
+        default: row.default,
+      };
     case "entries":
       return { type: "array", items: row.entry.schema, description };
     case "switch":
@@ -57,7 +66,7 @@ function schemaOf(row: OptionRow): Schema {
     case "duration":
       return {
         type: "string",
-        pattern: String.raw`^\d+(\.\d+)?(ms|s|m|h|d)$`,
+        pattern: durationPattern,
         description,
         default: formatDuration(row.default),
       };

@@ -1,3 +1,4 @@
+import type { Channel } from "./channels.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { PublicationSetting } from "./publications.ts";
 import type { TargetSetting } from "./targets.ts";
@@ -31,11 +32,23 @@ export interface Settings {
     /** For node_exporter; null: none is written. */
     readonly textfile: string | null;
   };
+  readonly notify: readonly Channel[];
+  readonly alerts: AlertSettings;
   readonly watch: WatchSettings;
   readonly limits: Limits;
 }
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "silent";
+
+/** What is worth telling, when, and how it is sent. */
+export interface AlertSettings {
+  readonly floorsMs: readonly number[];
+  readonly graceMs: number;
+  readonly remindMs: number;
+  readonly certbotLogs: string;
+  readonly timeoutMs: number;
+  readonly sendAgainMs: number;
+}
 
 /** When the service does what. */
 export interface WatchSettings {

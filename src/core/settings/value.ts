@@ -12,6 +12,8 @@ export type OptionValue =
   | number
   | boolean
   | readonly string[]
+  /** Of `durations`. */
+  | readonly number[]
   /** Of `entries`. */
   | readonly object[]
   | null;
@@ -43,6 +45,8 @@ export function parseValue(
       return parseCount(raw);
     case "duration":
       return parseDuration(raw, row.leastMs ?? 1);
+    case "durations":
+      return parseDurations(raw);
     case "choice":
       return typeof raw === "string" && row.choices.includes(raw)
         ? ok(raw)
@@ -114,21 +118,33 @@ const unitsMs = {
 const longestMs = 2 ** 31 - 1;
 
 function parseDuration(raw: unknown, leastMs: number): ParsedValue {
-  const match =
-    typeof raw === "string"
-      ? /^(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(raw)
-      : null;
-  const milliseconds =
-    match === null
-      ? NaN
-      : Math.round(
-          Number(match[1]) * unitsMs[match[2] as keyof typeof unitsMs],
-        );
+  const milliseconds = readDuration(raw);
   return milliseconds >= leastMs && milliseconds <= longestMs
     ? ok(milliseconds)
     : expected(
         `a duration with its unit, such as 500ms, 3s, 15m, 24h or 2d, from ${formatDuration(leastMs)} to 24d`,
       );
+}
+
+/** A list, or one text with commas between its durations; none of them is waited for, so that they may be long. */
+function parseDurations(raw: unknown): ParsedValue {
+  const words: readonly unknown[] =
+    typeof raw === "string" ? raw.split(",") : Array.isArray(raw) ? raw : [raw];
+  const durations = words.map(readDuration);
+  return durations.every((one) => one >= 1)
+    ? ok(durations)
+    : expected("a list of durations with their units, such as [21d, 36h]");
+}
+
+/** In ms; NaN for what is none. */
+function readDuration(raw: unknown): number {
+  const match =
+    typeof raw === "string"
+      ? /^(\d{1,12}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(raw)
+      : null;
+  return match === null
+    ? NaN
+    : Math.round(Number(match[1]) * unitsMs[match[2] as keyof typeof unitsMs]);
 }
 
 /** In the largest unit that gives a whole number: `90s`, `24h`, `10ms`; days only from two on. */
@@ -150,9 +166,10 @@ export function formatValue(row: OptionRow, value: OptionValue): string | null {
   if (row.type === "duration" && typeof value === "number")
     return formatDuration(value);
   if (typeof value !== "object") return String(value);
-  const words = value.map((one) =>
-    typeof one === "string" ? one : JSON.stringify(one),
-  );
+  const words = value.map((one) => {
+    if (typeof one === "number") return formatDuration(one);
+    return typeof one === "string" ? one : JSON.stringify(one);
+  });
   return `[${words.join(", ")}]`;
 }
 

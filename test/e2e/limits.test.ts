@@ -71,6 +71,8 @@ interface HangingProgram {
   readonly path: string;
   /** Of those that were started and have not ended. */
   readonly left: () => Promise<readonly number[]>;
+  /** How often it was started. */
+  readonly starts: () => Promise<number>;
 }
 
 /** A program that answers nothing and does not end when it is asked to. */
@@ -83,13 +85,13 @@ async function writeHanging({ bed }: Machine): Promise<HangingProgram> {
     `#!/bin/sh\ntrap '' TERM\necho $$ >>'${started}'\n${wait}\n`,
   );
   await chmod(path, 0o755);
+  const pidsStarted = async (): Promise<readonly number[]> =>
+    (await readFile(started, "utf8")).trim().split("\n").map(Number);
   return {
     path,
+    starts: async () => (await pidsStarted()).length,
     async left() {
-      const pids = (await readFile(started, "utf8"))
-        .trim()
-        .split("\n")
-        .map(Number);
+      const pids = await pidsStarted();
       const ended = await Promise.all(pids.map(hasEnded));
       return pids.filter((_, index) => ended[index] !== true);
     },
@@ -119,6 +121,24 @@ describe("a run that meets something that hangs ends by itself", () => {
     expect(stdout).toContain("deployed");
     expect(exitCode).toBe(0);
     expect(await bed.isLive(name, machine.address)).toBe(true);
+    expect(await hanging.left()).toEqual([]);
+  });
+
+  it("openssl: it is not asked again about each further certificate", async () => {
+    const machine = await createMachine();
+    await using bed = machine.bed;
+    const hanging = await writeHanging(machine);
+    const names = Array.from({ length: 9 }, (_, n) => `h${n}.test`);
+    for (const one of names) await bed.renew(one);
+    const bundle = bed.pair("h0.test").certificate;
+
+    const { stdout } = await bed.livecert.run(["check", ...names, bundle], {
+      through: replacing("/usr/bin/openssl", hanging),
+    });
+
+    expect(stdout).toContain("chain/unjudged");
+    // Four certificates are looked at at once.
+    expect(await hanging.starts()).toBe(4);
     expect(await hanging.left()).toEqual([]);
   });
 

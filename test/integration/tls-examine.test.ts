@@ -200,7 +200,7 @@ describe("one fault beside another", () => {
     );
     expect(gravities(found)).toEqual([
       "regression chain/wrong-purpose",
-      "regression dates/issuer-expired",
+      "regression dates/issuer-not-yet-valid",
       "regression dates/not-yet-valid",
     ]);
   });

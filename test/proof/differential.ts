@@ -125,7 +125,7 @@ const reasons: readonly (readonly [RegExp, readonly string[]])[] = [
   [/digest algorithm too weak/, ["strength/weak-signature"]],
   [/(?:hostname|IP address) mismatch/, ["names/mismatch"]],
   [/has expired/, ["dates/expired", "dates/issuer-expired"]],
-  [/not yet valid/, ["dates/not-yet-valid", "dates/issuer-expired"]],
+  [/not yet valid/, ["dates/not-yet-valid", "dates/issuer-not-yet-valid"]],
   [/signature failure/, ["chain/bad-signature"]],
   [/subtree violation/, ["chain/name-constraints"]],
   [/invalid CA certificate|path length/, ["chain/invalid-ca"]],

@@ -62,6 +62,22 @@ const dates: readonly Scenario[] = [
     ),
   },
   {
+    name: "the intermediate begins tomorrow",
+    rule: "dates/issuer-not-yet-valid",
+    ...refused,
+    write: renewal(async ({ pki }) =>
+      below([await pki.root.authority({ notBefore: daysFromNow(1) })]),
+    ),
+  },
+  {
+    name: "the intermediate began a minute ago",
+    rule: "dates/issuer-not-yet-valid",
+    ...nearMiss,
+    write: renewal(async ({ pki }) =>
+      below([await pki.root.authority({ notBefore: daysFromNow(-1 / 1440) })]),
+    ),
+  },
+  {
     name: "the intermediate ends before the leaf",
     rule: "dates/issuer-expired",
     ...nearMiss,

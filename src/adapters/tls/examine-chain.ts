@@ -5,6 +5,7 @@ import {
   arrangementFindings,
   chainFindings,
   stagingFindings,
+  unjudgedFinding,
   type ChainFault,
 } from "../../core/validation/chain.ts";
 import { ruleFinding } from "../../core/validation/catalogue.ts";
@@ -30,10 +31,11 @@ export async function examineChain(
   const file = pathOf(subject.certificate);
   const [leaf] = certificates;
   if (leaf === undefined) return [];
-  const faults = await faultsOf(certificates, server, context);
+  const { faults, unjudged } = await faultsOf(certificates, server, context);
   const issuers = issuerFacts(certificates, context.knownIssuers);
   return [
     ...chainFindings({ label: file, certificates, faults, ...issuers }),
+    ...(unjudged === null ? [] : [unjudgedFinding(file, unjudged)]),
     ...dateFindings(label, leaf, context.now),
     ...requiredNameFindings(label, leaf, context.requiredNames),
     ...arrangementFindings({
@@ -52,10 +54,17 @@ async function faultsOf(
   certificates: readonly Certificate[],
   server: SecureContext | null,
   context: ExaminationContext,
-): Promise<readonly ChainFault[]> {
+): Promise<{
+  readonly faults: readonly ChainFault[];
+  /** Why nobody could judge the chain; null where somebody has. */
+  readonly unjudged: string | null;
+}> {
   const verdict = await judgeChain(certificates, context);
-  if (verdict.kind === "judged") return verdict.faults;
-  return server === null ? [] : judgeByRehearsal(server, context.roots);
+  if (verdict.kind === "judged")
+    return { faults: verdict.faults, unjudged: null };
+  if (server === null) return { faults: [], unjudged: verdict.reason };
+  const faults = await judgeByRehearsal(server, context.roots);
+  return { faults, unjudged: null };
 }
 
 function requiredNameFindings(

@@ -35,6 +35,10 @@ export interface VerifyRequest {
 
 const timeoutMs = 10_000;
 
+/** A program that has hung is not asked again for as long, or a run over many certificates would wait for each. */
+const distrustMs = 60_000;
+let hungAtMs = -Infinity;
+
 /**
  * `-trusted` (rather than -CAfile) switches off every other place where OpenSSL looks for roots, also the certificate store
  * of 3.0, whose own switch 1.1.1 does not know.
@@ -45,6 +49,8 @@ export async function opensslVerify(
   const program = await findProgram("openssl");
   if (program.kind !== "found")
     return { kind: "failed", reason: "there is no openssl program" };
+  if (performance.now() - hungAtMs < distrustMs)
+    return { kind: "failed", reason: "openssl verify has just hung" };
   const result = await runProgram({
     program: program.path,
     args: argumentsOf(request),
@@ -58,6 +64,7 @@ export async function opensslVerify(
     const errors = readErrors(`${result.stdout}\n${result.stderr}`);
     if (errors.length > 0) return { kind: "verified", errors };
   }
+  if (result.kind === "timed-out") hungAtMs = performance.now();
   return { kind: "failed", reason: `openssl verify ${describeEnd(result)}` };
 }
 

@@ -14,10 +14,10 @@ const kindsByCode: Readonly<Record<number, ChainFaultKind>> = {
   21: "untrusted",
   27: "untrusted",
   28: "untrusted",
-  9: "issuer-dates",
-  10: "issuer-dates",
-  13: "issuer-dates",
-  14: "issuer-dates",
+  9: "issuer-not-yet-valid",
+  10: "issuer-expired",
+  13: "issuer-not-yet-valid",
+  14: "issuer-expired",
   6: "bad-signature",
   7: "bad-signature",
   24: "invalid-ca",
@@ -41,6 +41,11 @@ function kindOf({ code }: VerifyError): ChainFaultKind {
   return kindsByCode[code] ?? "invalid";
 }
 
+const datesOfIssuers: ReadonlySet<ChainFaultKind> = new Set([
+  "issuer-expired",
+  "issuer-not-yet-valid",
+]);
+
 export function isUntrusted(error: VerifyError): boolean {
   return kindOf(error) === "untrusted";
 }
@@ -53,7 +58,7 @@ export function faultsOf(
   for (const error of errors) {
     const kind = kindOf(error);
     // The leaf's own dates are judged from the leaf, at any time; and one untrusted chain is one fault.
-    if (kind === "issuer-dates" && error.depth === 0) continue;
+    if (datesOfIssuers.has(kind) && error.depth === 0) continue;
     const { subject, words } = error;
     const detail = subject === "" ? words : `${subject}: ${words}`;
     faults.set(kind === "untrusted" ? kind : `${kind} ${error.depth}`, {

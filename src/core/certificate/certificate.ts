@@ -1,5 +1,6 @@
 /**
- * An X.509 certificate as a plain record (RFC 5280). OpenSSL reads it (adapters/tls); nothing here decodes DER.
+ * An X.509 certificate as a plain record (RFC 5280). OpenSSL reads it (adapters/tls); only what Node's own reading of it does
+ * not tell is looked up in the DER (signature.ts).
  */
 export interface Certificate {
   /** SHA-256 over the DER, as OpenSSL prints it: `AB:CD:…`. */

@@ -156,6 +156,12 @@ export const rules = {
     title: "the certificate comes from a test authority",
     explanation: "No browser trusts a staging environment.",
   },
+  "chain/unjudged": {
+    severity: "warning",
+    title: "nobody could judge the chain",
+    explanation:
+      "OpenSSL could not be asked, and without a key there is no handshake to try.",
+  },
   "dates/expired": {
     severity: "regression",
     title: "the certificate has expired",
@@ -168,8 +174,14 @@ export const rules = {
   },
   "dates/issuer-expired": {
     severity: "regression",
-    title: "a certificate above the leaf is outside of its dates",
+    title: "a certificate above the leaf has expired",
     explanation: "Clients that find no other way to a root refuse the chain.",
+  },
+  "dates/issuer-not-yet-valid": {
+    severity: "regression",
+    title: "a certificate above the leaf is not yet valid",
+    explanation:
+      "Until it is, clients that find no other way to a root refuse the chain.",
   },
   "dates/expires-soon": {
     severity: "warning",
@@ -223,7 +235,10 @@ export type RuleId = keyof typeof rules;
 
 export const ruleIds = Object.keys(rules) as readonly RuleId[];
 
-/** A finding with the rule's usual severity, unless told otherwise. */
+/** A certificate may hold names of any length. */
+const longestMessage = 1_000;
+
+/** A finding with the rule's usual severity, unless told otherwise; a message of any length is cut. */
 export function ruleFinding(
   rule: RuleId,
   details: {
@@ -236,7 +251,10 @@ export function ruleFinding(
   return {
     rule,
     severity: details.severity ?? rules[rule].severity,
-    message: details.message,
+    message:
+      details.message.length <= longestMessage
+        ? details.message
+        : `${details.message.slice(0, longestMessage)}…`,
     hint: details.hint,
     subject: details.subject ?? null,
   };

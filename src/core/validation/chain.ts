@@ -21,7 +21,8 @@ export const chainFaultKinds = [
   "name-constraints",
   "bad-signature",
   "critical-extension",
-  "issuer-dates",
+  "issuer-expired",
+  "issuer-not-yet-valid",
   "weak-key",
   "weak-signature",
   "invalid",
@@ -70,9 +71,13 @@ const plainRules = {
     "chain/critical-extension",
     "issue the certificate without this extension, or not marked as critical",
   ],
-  "issuer-dates": [
+  "issuer-expired": [
     "dates/issuer-expired",
     "put the authority's present intermediate certificates into the file: certbot renew --force-renewal",
+  ],
+  "issuer-not-yet-valid": [
+    "dates/issuer-not-yet-valid",
+    "check this machine's clock, or put the authority's present intermediate certificates into the file: certbot renew --force-renewal",
   ],
   "weak-key": [
     "strength/weak-key",
@@ -138,6 +143,14 @@ function caAsLeaf({ certificates, label }: ChainFacts): readonly Finding[] {
       hint: "issue a certificate for servers, with CA:FALSE",
     }),
   ];
+}
+
+/** Nobody could be asked: `reason` tells why not OpenSSL, and without a key there is no rehearsal. */
+export function unjudgedFinding(label: string, reason: string): Finding {
+  return ruleFinding("chain/unjudged", {
+    message: `whether clients accept ${label} could not be judged: ${reason}`,
+    hint: "install openssl, or look whether `openssl verify` answers",
+  });
 }
 
 export interface ArrangementFacts {

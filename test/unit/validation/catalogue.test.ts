@@ -54,6 +54,12 @@ describe("the catalogue", () => {
     );
   });
 
+  it("cuts a message that names of any length have made long", () => {
+    const message = `CN = ${"long ".repeat(10_000)}`;
+    const finding = ruleFinding("chain/invalid", { message, hint: "h" });
+    expect(finding.message).toBe(`${message.slice(0, 1_000)}…`);
+  });
+
   it("gives a finding the rule's severity and no subject unless told otherwise", () => {
     const words = { message: "m", hint: "h" };
     expect(ruleFinding("strength/weak-key", words)).toEqual({

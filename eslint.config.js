@@ -6,6 +6,7 @@ const owners = {
   chokidar: "src/adapters/watcher",
   pino: "src/adapters/log",
   yaml: "src/adapters/config",
+  nodemailer: "src/adapters/notify",
   "node:tls": "src/adapters/tls",
   yargs: "src/cli",
 };

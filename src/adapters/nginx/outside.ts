@@ -1,6 +1,7 @@
 /**
- * The way out of our own sandbox: the service manager runs Nginx's program in a unit without one, so that what it says of
- * logs, pid file and keys is what the master would say. Arguments are fixed but for Nginx's own options.
+ * The way out of our own sandbox: the service manager runs a program in a unit without one. So what Nginx's program says
+ * of logs, pid file and keys is what the master would say, and a user's command may do what it could do anywhere. Nothing
+ * but the program and its arguments comes from outside.
  */
 import type { ProgramResult } from "../process/run.ts";
 import { runProgram } from "../process/run.ts";
@@ -12,6 +13,10 @@ export interface OutsideCommand {
   readonly args: readonly string[];
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** What the unit is called in the service manager's log. */
+  readonly description: string;
+  /** Written to standard input, which is empty otherwise. */
+  readonly input?: string;
 }
 
 /** What the manager and its child need beside the program's own time. */
@@ -29,6 +34,7 @@ export async function runOutside(
     args: outsideArguments(command),
     timeoutMs: command.timeoutMs + marginMs,
     signal: command.signal,
+    input: command.input,
   });
   return isOfManager(result) ? null : result;
 }
@@ -42,10 +48,11 @@ function outsideArguments({
   program,
   args,
   timeoutMs,
+  description,
 }: OutsideCommand): readonly string[] {
   return [
     ...["--quiet", "--pipe", "--wait", "--collect", "--no-ask-password"],
-    "--description=Nginx's own test, asked for by livecert",
+    `--description=${description}`,
     "--setenv=LC_ALL=C",
     `--property=RuntimeMaxSec=${String(Math.ceil(timeoutMs / 1_000))}`,
     ...["--property=TimeoutStopSec=1", "--property=LogLevelMax=notice"],

@@ -62,7 +62,9 @@ export async function runNginx(
   ...action: readonly string[]
 ): Promise<ProgramResult> {
   const command = { program, args: [...options, ...action], timeoutMs, signal };
-  const outside = restriction === null ? null : await runOutside(command);
+  const description = "Nginx's own test, asked for by livecert";
+  const outside =
+    restriction === null ? null : await runOutside({ ...command, description });
   return outside ?? runProgram(command);
 }
 

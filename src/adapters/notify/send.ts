@@ -1,0 +1,75 @@
+/** Sends one message through one channel, once. */
+import type { Message } from "../../core/incidents/message.ts";
+import { redact } from "../../core/report/redact.ts";
+import type { Channel } from "../../core/settings/channels.ts";
+
+export interface SendOptions {
+  /** Limit for the whole. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  readonly credentialsDirectory: string | null;
+  readonly now: Date;
+}
+
+export type Sending =
+  | { readonly kind: "sent" }
+  /** `reason` holds no secret. */
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** Never throws. Each kind of channel is loaded when it is first used. */
+export async function send(
+  channel: Channel,
+  message: Message,
+  options: SendOptions,
+): Promise<Sending> {
+  const limit = AbortSignal.timeout(options.timeoutMs);
+  const signal = AbortSignal.any([options.signal, limit]);
+  try {
+    await sendBy(channel, message, { ...options, signal });
+    return { kind: "sent" };
+  } catch (error) {
+    return { kind: "failed", reason: reasonOf(error, options) };
+  }
+}
+
+function reasonOf(error: unknown, { signal, timeoutMs }: SendOptions): string {
+  if (error instanceof Error && error.name === "Unsendable")
+    return redact(error.message);
+  if (signal.aborted) return "there was no time left";
+  if (error instanceof Error && error.name === "TimeoutError")
+    return `no answer within ${String(timeoutMs / 1_000)} s`;
+  throw error;
+}
+
+async function sendBy(
+  channel: Channel,
+  message: Message,
+  options: SendOptions,
+): Promise<void> {
+  switch (channel.kind) {
+    case "email": {
+      const { sendByServer } = await import("./mail.ts");
+      return sendByServer(channel, message, options);
+    }
+    case "sendmail": {
+      const { sendByOwnSystem } = await import("./mail.ts");
+      return sendByOwnSystem(channel, message, options);
+    }
+    case "webhook": {
+      const { sendToWebhook } = await import("./http.ts");
+      return sendToWebhook(channel, message, options);
+    }
+    case "slack":
+    case "mattermost":
+    case "discord":
+    case "ntfy": {
+      const { sendToChat } = await import("./http.ts");
+      return sendToChat(channel, message, options);
+    }
+    case "command": {
+      const { runForUser } = await import("./run-for-user.ts");
+      const input = `${JSON.stringify(message)}\n`;
+      return runForUser(channel.command, { ...options, input });
+    }
+  }
+}

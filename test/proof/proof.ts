@@ -2,9 +2,17 @@ import { parseArgs } from "node:util";
 import type { Claim } from "./claim.ts";
 import { clockClaim } from "./claims/clock.ts";
 import { faultsClaim } from "./claims/faults.ts";
+import { chainClaim } from "./claims/chain.ts";
+import { selectionClaim } from "./claims/selection.ts";
 import { killedClaim } from "./claims/killed.ts";
 
-const claims: readonly Claim[] = [killedClaim, faultsClaim, clockClaim];
+const claims: readonly Claim[] = [
+  chainClaim,
+  selectionClaim,
+  killedClaim,
+  faultsClaim,
+  clockClaim,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -27,7 +27,9 @@ const shownNames = 10;
 
 export function tellDeployed(log: Log, document: RunDocument): void {
   const deployed = document.lineages.filter(
-    ({ outcome }) => outcome === "deployed" || outcome === "unverified",
+    ({ outcome }) =>
+      outcome === "deployed" ||
+      (outcome === "unverified" && document.reloads > 0),
   );
   if (deployed.length > 0)
     log.info(

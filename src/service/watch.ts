@@ -8,6 +8,8 @@ import {
   type Notifier,
 } from "../adapters/systemd/notify.ts";
 import { openWatching, type Watching } from "../adapters/watcher/watching.ts";
+import type { Serving } from "../adapters/http/server.ts";
+import { formatEndpoint } from "../core/settings/endpoint.ts";
 import type { RunDocument, WatcherReport } from "../core/report/document.ts";
 import type { Telling } from "../core/schedule/retries.ts";
 import type { Rhythm } from "../core/schedule/rhythm.ts";
@@ -25,6 +27,13 @@ import { pendingNow, subjectOf } from "../pipeline/pending.ts";
 import type { World } from "../pipeline/world.ts";
 import { carryOut, failuresOf, nameOf } from "./carry-out.ts";
 import { look } from "./look.ts";
+import { openEndpoint, type Present } from "./endpoint.ts";
+import {
+  learn,
+  measureTargets,
+  nothingLearnt,
+  type Knowledge,
+} from "./knowledge.ts";
 import { removePresence, writePresence } from "./presence.ts";
 import { isMeant, lookAround, type Surroundings } from "./surroundings.ts";
 import {
@@ -79,6 +88,10 @@ class WatchLoop implements AsyncDisposable {
   #rearming: Promise<void> | null = null;
   #pending: Circumstances["pending"] = [];
   #document: RunDocument | null = null;
+  #knowledge: Knowledge = nothingLearnt;
+  /** What is answered over HTTP; null before everything was looked through once. */
+  #present: Present | null = null;
+  #serving: Serving | null = null;
 
   constructor(options: WatchOptions) {
     const { settings, now } = options;
@@ -104,9 +117,12 @@ class WatchLoop implements AsyncDisposable {
       lineages: lineages.length,
       directories: places.length,
     });
+    await this.#serve();
     await notifier?.send({ READY: "1" });
     this.#feedWatchdog();
     if (!signal.aborted) this.#dispatch({ kind: "started" });
+    // The first run may have to wait; that the service is there is told before.
+    await this.#announce();
     await stopped;
   }
 
@@ -116,10 +132,22 @@ class WatchLoop implements AsyncDisposable {
     clearInterval(this.#feeder);
     const told = notifier?.send({ STOPPING: "1", STATUS: "stopping" });
     await this.#watching[Symbol.asyncDispose]();
+    await this.#serving?.[Symbol.asyncDispose]();
     await Promise.race([this.#work?.done, this.#rest(farewellMs)]);
     await removePresence(settings.runDir);
     await told;
     log.info("stopped");
+  }
+
+  async #serve(): Promise<void> {
+    const { settings, log, now, openWorld, signal } = this.#options;
+    this.#serving = await openEndpoint({
+      endpoint: settings.http,
+      log,
+      now,
+      present: () => this.#present,
+      measure: async () => measureTargets(await openWorld(signal)),
+    });
   }
 
   #rest(ms: number): Promise<void> {
@@ -184,12 +212,28 @@ class WatchLoop implements AsyncDisposable {
       this.#lastRun = { at, summary: summarise(document), reloads };
     }
     if (work.kind !== "subjects") await this.#arm();
+    await this.#learn(world, work, document);
     this.#dispatch({
       kind: "completed",
       failures: failuresOf(this.#pending),
       chance: Math.random(),
     });
     await this.#announce();
+  }
+
+  async #learn(
+    world: World,
+    work: Work,
+    document: RunDocument | null,
+  ): Promise<void> {
+    const { lineages, candidates } = this.#surroundings;
+    this.#knowledge = await learn(world, this.#knowledge, {
+      document,
+      isWhole: work.kind === "sweep",
+      subjects: work.kind === "subjects" ? work.subjects : null,
+      lineages,
+      candidates,
+    });
   }
 
   #onBroken(error: unknown): void {
@@ -315,10 +359,22 @@ class WatchLoop implements AsyncDisposable {
   async #announce(): Promise<void> {
     const { settings, notifier, log } = this.#options;
     const report = this.#report();
+    this.#presentNow(report);
     await notifier?.send({ STATUS: statusLine(report) });
     await writePresence(settings.runDir, report).catch((error: unknown) =>
       log.debug("the presence file could not be written", { error }),
     );
+  }
+
+  #presentNow(report: Omit<WatcherReport, "pid">): void {
+    if (this.#lastRun === null) return;
+    this.#present = {
+      knowledge: this.#knowledge,
+      at: this.#options.now(),
+      run: this.#document?.run ?? "",
+      watcher: { pid: process.pid, ...report },
+      broken: this.#schedule.broken.count,
+    };
   }
 
   #report(): Omit<WatcherReport, "pid"> {
@@ -339,6 +395,8 @@ class WatchLoop implements AsyncDisposable {
       reconcileAt: Number.isFinite(reconcileAtMs)
         ? new Date(reconcileAtMs).toISOString()
         : null,
+      http:
+        this.#serving === null ? null : formatEndpoint(this.#serving.endpoint),
     };
   }
 

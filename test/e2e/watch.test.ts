@@ -102,6 +102,35 @@ describe("livecert watch", () => {
     expect((await status()).watcher).toBeNull();
   });
 
+  it("is seen in livecert status while its first run waits for another's lock", async () => {
+    await using host = await HostBed.create();
+    await serveNames(host, [name]);
+    await using lock = await holdLock(join(host.livecert.runDirectory, "lock"));
+    await using watcher = await WatcherBed.begin(host.livecert);
+    await waitFor("a run waits for the lock", () => lock.isWanted());
+    const report = await waitFor("a report", async () => {
+      const document = await host.livecert.document(["status"]);
+      return (document as StatusDocument).watcher;
+    });
+    expect(report).toMatchObject({ pid: watcher.pid, lastRun: null });
+  });
+
+  it("does not say that a certificate went live which it only found", async () => {
+    await using host = await HostBed.create();
+    await host.renew(name);
+    const { certificate, key } = host.pair(name);
+    await host.nginx.configure({
+      http: `proxy_ssl_certificate ${certificate}; proxy_ssl_certificate_key ${key};\n`,
+    });
+    await host.nginx.start();
+    await using watcher = await WatcherBed.start(host.livecert);
+    const { watcher: report } = (await host.livecert.document([
+      "status",
+    ])) as StatusDocument;
+    expect(report?.lastRun?.summary).toBe("1 unverified");
+    expect(watcher.text).not.toContain("certificates went live");
+  });
+
   it("looks everything through when it is asked to by SIGHUP", async () => {
     await using host = await HostBed.create();
     const address = await serveNames(host, [name]);

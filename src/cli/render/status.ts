@@ -95,11 +95,18 @@ function isFine({ outcome, findings, probes }: LineageReport): boolean {
 
 function answer(lineages: readonly LineageReport[]): string {
   const used = lineages.filter(({ outcome }) => outcome !== "unused");
-  const live = used.filter(({ outcome }) => outcome === "live").length;
+  const live = used.filter(isServed).length;
   const unused = lineages.length - used.length;
   const rest = unused === 0 ? "" : `, ${unused} not used by Nginx`;
   if (used.length === 0) return "Nginx uses no certificate that livecert knows";
   return live === used.length
     ? `every certificate ${unused === 0 ? "" : "in use "}is live${rest}`
     : `${live} of ${used.length} certificates are live${rest}`;
+}
+
+/** Whatever else may be wrong (Nginx's configuration, for one), clients are handed what is on disk. */
+function isServed({ outcome, probes }: LineageReport): boolean {
+  const isSeen =
+    probes.length > 0 && probes.every(({ verdict }) => verdict === "live");
+  return outcome === "live" || isSeen;
 }

@@ -98,6 +98,7 @@ function documentOf(lineages: readonly LineageReport[]): RunDocument {
     reloads: 1,
     nginx: null,
     lineages,
+    publications: [],
     warnings: ["two Nginx masters"],
     timingsMs: {},
   };
@@ -158,6 +159,13 @@ describe("renderStatus", () => {
     expect(text).toContain("AA:BB:CC:DD  AA:BB:CC:DD 11:22:33:44");
     expect(text).toContain("  hint: livecert deploy example.com\n");
     expect(text).toContain("1 of 2 certificates are live\n");
+  });
+
+  it("counts as live what clients are handed, whatever else is wrong", () => {
+    const refused: LineageReport = { ...sound, outcome: "config-invalid" };
+    const text = renderStatus(documentOf([refused]), style);
+    expect(text).toContain("example.org  config-invalid");
+    expect(text).toContain("every certificate is live\n");
   });
 
   it("does not call a certificate live that Nginx does not use", () => {

@@ -30,6 +30,11 @@ const common = {
   logLevel: "warning",
   define: {
     LIVECERT_VERSION: JSON.stringify(version),
+    LIVECERT_PAGE: JSON.stringify({
+      html: readFileSync("src/service/page/page.html", "utf8"),
+      css: readFileSync("src/service/page/page.css", "utf8"),
+      js: readFileSync("src/service/page/page.js", "utf8"),
+    }),
     // An ES module's own address, which neither output format has.
     "import.meta.url": "livecertUrl",
   },

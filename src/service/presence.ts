@@ -44,6 +44,7 @@ const shape = record<PresenceFile>({
     }),
   ),
   reconcileAt: nullable(string),
+  http: nullable(string),
 });
 
 /** Throws what the system throws: who calls it goes on without. */
@@ -68,8 +69,8 @@ export async function readPresence(
   if (reading.kind !== "read") return null;
   const file = parse(Buffer.from(reading.content).toString("utf8"));
   if (file === null || !isAlive(file)) return null;
-  const { pid, since, sources, lastRun, retries, reconcileAt } = file;
-  return { pid, since, sources, lastRun, retries, reconcileAt };
+  const { pid, since, sources, lastRun, retries, reconcileAt, http } = file;
+  return { pid, since, sources, lastRun, retries, reconcileAt, http };
 }
 
 function presencePath(runDir: string): string {

@@ -13,6 +13,7 @@ export interface Board {
   /** By path, in the order in which they became known. */
   readonly entries: ReadonlyMap<string, BoardEntry>;
   readonly nginx: NginxReport | null;
+  readonly publications: RunDocument["publications"];
   readonly warnings: readonly string[];
 }
 
@@ -21,11 +22,14 @@ export interface BoardEntry {
   readonly report: LineageReport;
   /** When it was last looked at. */
   readonly at: Date;
+  /** When this version was first seen live, or made live; ISO 8601. null: never, or not known yet. */
+  readonly liveSince: string | null;
 }
 
 export const emptyBoard: Board = {
   entries: new Map(),
   nginx: null,
+  publications: [],
   warnings: [],
 };
 
@@ -37,9 +41,34 @@ export function withDocument(
 ): Board {
   const entries = new Map(isWhole ? [] : board.entries);
   for (const report of document.lineages)
-    entries.set(report.path, { report: asStatus(report, at), at });
-  const { warnings } = document;
-  return { entries, nginx: document.nginx ?? board.nginx, warnings };
+    entries.set(report.path, {
+      report: asStatus(report, at),
+      at,
+      liveSince: board.entries.get(report.path)?.liveSince ?? null,
+    });
+  return {
+    entries,
+    nginx: document.nginx ?? board.nginx,
+    publications: withPublications(
+      isWhole ? [] : board.publications,
+      document.publications,
+    ),
+    warnings: document.warnings,
+  };
+}
+
+function withPublications(
+  known: Board["publications"],
+  found: Board["publications"],
+): Board["publications"] {
+  const names = new Set(found.map(({ name }) => name));
+  return [...known.filter(({ name }) => !names.has(name)), ...found];
+}
+
+/** Only these paths: the others are looked after no more. */
+export function onlyPaths(board: Board, paths: ReadonlySet<string>): Board {
+  const kept = [...board.entries].filter(([path]) => paths.has(path));
+  return { ...board, entries: new Map(kept) };
 }
 
 /** What a run has made live is live from then on, and the run is the last one. */
@@ -61,7 +90,7 @@ export function asStatus(report: LineageReport, at: Date): LineageReport {
 }
 
 export function statusOf(
-  { entries, nginx, warnings }: Board,
+  { entries, nginx, publications, warnings }: Board,
   about: {
     readonly at: Date;
     readonly run: string;
@@ -84,6 +113,7 @@ export function statusOf(
     reloads: 0,
     nginx,
     lineages,
+    publications,
     warnings,
     timingsMs: {},
     at: about.at.toISOString(),

@@ -13,6 +13,8 @@ export interface RunDocument {
   readonly reloads: number;
   readonly nginx: NginxReport | null;
   readonly lineages: readonly LineageReport[];
+  /** What was to be put where a service expects it, and what became of it. */
+  readonly publications: readonly PublicationReport[];
   /** Sentences for people: what is not about one lineage. */
   readonly warnings: readonly string[];
   readonly timingsMs: Readonly<Record<string, number>>;
@@ -91,6 +93,34 @@ export interface LineageReport {
   readonly probes: readonly ProbeReport[];
 }
 
+export interface PublicationReport {
+  readonly name: string;
+  /** As the configuration names it. */
+  readonly lineage: string;
+  /** Where the service finds them. */
+  readonly files: readonly string[];
+  /**
+   * `held`: gone back to an earlier version, until the lineage changes. `due`: a dry run does not publish. `rejected`: what
+   * is published is no worse. `failed`: see `reason`.
+   */
+  readonly state:
+    | "published"
+    | "unchanged"
+    | "rolled-back"
+    | "held"
+    | "due"
+    | "rejected"
+    | "failed";
+  /** null where it has no part in the run's outcome. */
+  readonly outcome: Outcome | null;
+  readonly reason: string | null;
+  readonly remedy: string | null;
+  /** What is published now; null: nothing of livecert's. */
+  readonly version: string | null;
+  /** Of its leaf; null also for what was there before livecert. */
+  readonly fingerprint256: string | null;
+}
+
 /** The running watcher, as `livecert status` shows it; instants are ISO 8601, UTC. */
 export interface WatcherReport {
   readonly pid: number;
@@ -101,6 +131,8 @@ export interface WatcherReport {
   readonly retries: readonly WatcherRetry[];
   /** When everything is looked through again. */
   readonly reconcileAt: string | null;
+  /** Where it answers HTTP, as it is configured, with the real port; null: nowhere. */
+  readonly http: string | null;
 }
 
 export interface WatcherRun {

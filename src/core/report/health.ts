@@ -90,3 +90,30 @@ function nextTurn(used: readonly LineageReport[], now: Date): Date | null {
     ? null
     : new Date(turns.reduce((a, b) => Math.min(a, b)));
 }
+
+/** One line: `all 12 certificates are live`, or what is wrong, the most grave first. */
+export function describeHealth(health: Health): string {
+  const { expired, notLive, overdue, unverified, inUse } = health;
+  const wrong = [
+    ...phrase(expired, "expired"),
+    ...phrase(notLive, "not live"),
+    ...phrase(overdue, "overdue for renewal"),
+    ...phrase(unverified, "could not be seen"),
+  ];
+  if (wrong.length > 0) return wrong.join("; ");
+  if (inUse === 0) return "Nginx uses no certificate that livecert knows";
+  return inUse === 1
+    ? "the certificate is live"
+    : `all ${inUse} certificates are live`;
+}
+
+const namedAtOnce = 5;
+
+/** `2 not live: a.example, b.example`; nothing for none. */
+function phrase(names: readonly string[], what: string): readonly string[] {
+  if (names.length === 0) return [];
+  const more = names.length - namedAtOnce;
+  const shown = names.slice(0, namedAtOnce).join(", ");
+  const rest = more > 0 ? ` and ${more} more` : "";
+  return [`${names.length} ${what}: ${shown}${rest}`];
+}

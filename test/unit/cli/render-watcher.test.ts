@@ -23,6 +23,7 @@ const watcher: WatcherReport = {
     },
   ],
   reconcileAt: "2026-11-23T12:58:00.000Z",
+  http: "127.0.0.1:9427",
 };
 
 describe("livecert status", () => {

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import {
   parseMounts,
+  pinnedAt,
   translatePath,
   type Mount,
 } from "../../core/containers/mountinfo.ts";
@@ -12,12 +13,14 @@ import type { FileIdentity } from "../../core/lineage/lineage.ts";
 import type { Limits } from "../../core/settings/settings.ts";
 import type {
   DumpResult,
+  Obstruction,
   ReloadResult,
   Target,
   TargetState,
   TestResult,
 } from "../../ports.ts";
 import { identifyFile } from "../files/read-file.ts";
+import { realPath } from "../files/real-path.ts";
 import { markLogs } from "../nginx/error-log.ts";
 import {
   commandOf,
@@ -42,11 +45,11 @@ export interface SidecarTargetOptions {
 export function sidecarTarget({ name, limits }: SidecarTargetOptions): Target {
   const timeoutMs = limits.nginxCommandMs;
   let found: NeighbourFinding | null = null;
-  let locate = (path: string): string => path;
+  let files: Files = ownFiles;
 
   const look = async (signal: AbortSignal): Promise<NeighbourFinding> => {
     found = await findNeighbour({ timeoutMs, signal });
-    if (found.kind === "found") locate = locator(found.master.pid);
+    if (found.kind === "found") files = filesOf(found.master.pid);
     return found;
   };
   const ask = async <Result extends DumpResult | TestResult>(
@@ -70,13 +73,13 @@ export function sidecarTarget({ name, limits }: SidecarTargetOptions): Target {
     reload: async (signal) => reload(found ?? (await look(signal))),
     generation: (master) => Promise.resolve(readGeneration(master)),
     isBusy,
-    markErrorLogs: ({ errorLogs }) => markLogs(errorLogs.map(locate)),
+    markErrorLogs: ({ errorLogs }) => markLogs(errorLogs.map(files.locate)),
     localAddresses,
     reach,
     answers,
-    localPath: (path) => locate(path),
-    identify: (paths) => identify(paths, locate),
-    obstruction: () => Promise.resolve(null),
+    localPath: (path) => files.locate(path),
+    identify: (paths) => identify(paths, files),
+    obstruction: (path) => Promise.resolve(files.obstruction(path)),
   };
 }
 
@@ -100,11 +103,42 @@ function reload(found: NeighbourFinding): ReloadResult {
     : { kind: "failed", reason: found.reason, remedy: null };
 }
 
-/** Our own place of the same file where we mount it too: then a lineage has the name that our Certbot directory gives it. */
-function locator(pid: number): (path: string) => string {
+/** Nginx's files as we reach them. */
+interface Files {
+  readonly locate: (path: string) => string;
+  readonly obstruction: (path: string) => Obstruction | null;
+}
+
+const ownFiles: Files = { locate: (path) => path, obstruction: () => null };
+
+/** Our own place of a file where we mount it too: then a lineage has the name that our Certbot directory gives it. */
+function filesOf(pid: number): Files {
   const theirs = readMounts(String(pid));
   const ours = readMounts("self");
-  return (path) => translatePath(path, theirs, ours) ?? `${rootOf(pid)}${path}`;
+  const root = rootOf(pid);
+  return {
+    locate: (path) => translatePath(path, theirs, ours) ?? `${root}${path}`,
+    obstruction: (path) => {
+      const point = pinnedAt(withoutLinks(root, path), theirs);
+      return point === null ? null : pinned(point);
+    },
+  };
+}
+
+function withoutLinks(root: string, path: string): string {
+  try {
+    return realPath(`${root}${path}`).slice(root.length);
+  } catch {
+    return path;
+  }
+}
+
+function pinned(point: string): Obstruction {
+  return {
+    kind: "pinned",
+    reason: `${point} is mounted singly into Nginx's container, which keeps the file that was there when it was created`,
+    remedy: "mount the directory instead, and re-create the container",
+  };
 }
 
 /** Empty where they may not be read: then nothing lies anywhere else. */
@@ -118,7 +152,7 @@ function readMounts(process: string): readonly Mount[] {
 
 async function identify(
   paths: readonly string[],
-  locate: (path: string) => string,
+  { locate }: Files,
 ): Promise<readonly FileIdentity[]> {
   const identities = await Promise.all(
     paths.map(async (path) => {

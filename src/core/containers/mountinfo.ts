@@ -49,6 +49,15 @@ function isDeleted({ root }: Mount): boolean {
   return root.endsWith("//deleted");
 }
 
+/** Where the single file is mounted through which `path` leads, and which has been replaced since; null: none. */
+export function pinnedAt(
+  path: string,
+  mounts: readonly Mount[],
+): string | null {
+  const mount = mountOf(path, mounts);
+  return mount !== undefined && isDeleted(mount) ? mount.point : null;
+}
+
 /** The mount that a path leads into: the deepest, and of several at one place the last. */
 function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
   let found: Mount | undefined;

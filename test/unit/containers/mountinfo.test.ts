@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   parseMounts,
+  pinnedAt,
   translatePath,
 } from "../../../src/core/containers/mountinfo.ts";
 
@@ -116,4 +117,15 @@ nonsense
   ])("finds %s", (_, path, own, expected) => {
     expect(translatePath(path, nginx, own)).toBe(expected);
   });
+
+  it.each([
+    ["/etc/gone.pem", "/etc/gone.pem"],
+    ["/etc/one.pem", null],
+    ["/certs/ssl.crt", null],
+  ])(
+    "tells whether %s is a file that has been replaced under its mount",
+    (path, point) => {
+      expect(pinnedAt(path, nginx)).toBe(point);
+    },
+  );
 });

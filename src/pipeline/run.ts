@@ -8,6 +8,7 @@
 import pMap from "p-map";
 import { warningsOf } from "../adapters/store/failure.ts";
 import type { RunDocument } from "../core/report/document.ts";
+import { keepIncidents } from "./alerts.ts";
 import { lineageFiles } from "./candidates.ts";
 import {
   examineSource,
@@ -49,7 +50,8 @@ async function recordAll(
 ): Promise<readonly string[]> {
   const counted = await countRun(world, request, results);
   const unwritten = await recordRun(world, request, results);
-  return [...unwritten, ...warningsOf([counted])];
+  const untold = await keepIncidents(world, request, results);
+  return [...unwritten, ...untold, ...warningsOf([counted])];
 }
 
 /** A named lineage is read before Nginx is asked, so that a fatal fault is told even where it makes Nginx's test fail. */

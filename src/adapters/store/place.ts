@@ -16,6 +16,8 @@ export const folders = [
   "queue",
   "models",
   "targets",
+  "incidents",
+  "outbox",
   "totals",
 ] as const;
 export type Folder = (typeof folders)[number];

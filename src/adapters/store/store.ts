@@ -9,7 +9,9 @@ import type {
   TargetRecord,
 } from "../../core/decision/record.ts";
 import type { Totals } from "../../core/metrics/totals.ts";
+import type { IncidentBook, OutboxEntry } from "../../core/incidents/record.ts";
 import type { Log } from "../log/log.ts";
+import { incidentBook, outboxEntry } from "./alert-shapes.ts";
 import { openJournal, type Journal } from "./journal.ts";
 import { openPlace } from "./place.ts";
 import { openQueue, type Queue } from "./queue.ts";
@@ -34,6 +36,10 @@ export interface Store {
   readonly targets: Records<TargetRecord>;
   /** One record: what has been counted over all runs. */
   readonly totals: Records<Totals>;
+  /** One record: what is wrong, and what people know of it. */
+  readonly incidents: Records<IncidentBook>;
+  /** By outboxId. */
+  readonly outbox: Records<OutboxEntry>;
   readonly journal: Journal;
 }
 
@@ -55,6 +61,8 @@ export async function openStore(options: {
     models: openRecords(place, "models", modelRecord),
     targets: openRecords(place, "targets", targetRecord),
     totals: openRecords(place, "totals", totals),
+    incidents: openRecords(place, "incidents", incidentBook),
+    outbox: openRecords(place, "outbox", outboxEntry),
     journal: openJournal(place),
   };
 }

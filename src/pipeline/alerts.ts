@@ -1,0 +1,385 @@
+/**
+ * What a run found wrong becomes incidents, and incidents become messages in the outbox. Only the holder of the lock does
+ * this; who sends the messages, and when, is not its matter.
+ */
+import { hostname } from "node:os";
+import { lastLogLines } from "../adapters/certbot/log.ts";
+import { warningsOf, type Written } from "../adapters/store/failure.ts";
+import { isSystemdRunning, readUnits } from "../adapters/systemd/units.ts";
+import { certificateFromDer } from "../adapters/tls/certificate.ts";
+import type { Certificate } from "../core/certificate/certificate.ts";
+import { isFailure, type Outcome } from "../core/decision/outcome.ts";
+import { expiryConditions } from "../core/expiry/conditions.ts";
+import {
+  familyOf,
+  type Announcement,
+  type Condition,
+  type Incident,
+  type IncidentKind,
+} from "../core/incidents/incident.ts";
+import { messageOf, type Message } from "../core/incidents/message.ts";
+import {
+  emptyBook,
+  outboxId,
+  type IncidentBook,
+  type OutboxEntry,
+} from "../core/incidents/record.ts";
+import { review } from "../core/incidents/review.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import type { Assessment, Candidate } from "./assess.ts";
+import { candidatesOf, lineagesOf } from "./candidates.ts";
+import type { Concluded, TargetResult } from "./conclude.ts";
+import { sourceId } from "./examine.ts";
+import { presentBundle, type ObservedPoint } from "./observe.ts";
+import type { RunRequest, World } from "./world.ts";
+
+/** There is one book. */
+const bookId = "all";
+
+export async function readBook({
+  store,
+}: Pick<World, "store">): Promise<IncidentBook> {
+  return (await store.incidents.get(bookId)) ?? emptyBook;
+}
+
+/** Answers with what could not be written; then nobody is told, and the next run finds it again. */
+export async function keepIncidents(
+  world: World,
+  request: RunRequest,
+  results: readonly TargetResult[],
+): Promise<readonly string[]> {
+  const book = await readBook(world);
+  const looks = await Promise.all(
+    results.map((result) => lookOf(world, request, result)),
+  );
+  const reviewed = review({
+    incidents: book.incidents,
+    conditions: looks.flatMap(({ conditions }) => conditions),
+    wasLookedAt: (incident) => wasLookedAt(world, request, looks, incident),
+    isHeard: world.settings.notify.length > 0,
+    remindMs: world.settings.alerts.remindMs,
+    now: world.now(),
+  });
+  const messages = await messagesOf(world, request, reviewed.announcements);
+  const isComplete = looks.length > 0 && looks.every(({ isWhole }) => isWhole);
+  return warningsOf(
+    await writeBook(world, book, {
+      schema: 1,
+      reviewedAt: isComplete ? reviewDay(world, book) : book.reviewedAt,
+      incidents: reviewed.incidents,
+      unsent: [...book.unsent, ...messages],
+    }),
+  );
+}
+
+const reviewedAgainMs = 3_600_000;
+
+/** A watcher looks often, and an hour more or less is worth no write. */
+function reviewDay({ now }: World, { reviewedAt }: IncidentBook): string {
+  const at = now();
+  return reviewedAt !== null &&
+    Math.abs(at.getTime() - Date.parse(reviewedAt)) < reviewedAgainMs
+    ? reviewedAt
+    : at.toISOString();
+}
+
+/** First the book with the messages in it, then the outbox, then the book without them. */
+async function writeBook(
+  { store, settings, now }: World,
+  before: IncidentBook,
+  book: IncidentBook,
+): Promise<readonly Written[]> {
+  if (JSON.stringify(book) === JSON.stringify(before)) return [];
+  const kept = await store.incidents.put(bookId, book);
+  if (kept.kind !== "written" || book.unsent.length === 0) return [kept];
+  const written: Written[] = [];
+  for (const message of book.unsent)
+    for (const { name } of settings.notify) {
+      const entry: OutboxEntry = {
+        schema: 1,
+        channel: name,
+        message,
+        attempts: 0,
+        nextAt: now().toISOString(),
+        error: null,
+      };
+      written.push(await store.outbox.put(outboxId(entry), entry));
+    }
+  if (written.some(({ kind }) => kind !== "written")) return written;
+  return [await store.incidents.put(bookId, { ...book, unsent: [] })];
+}
+
+/** What a run saw of one target. */
+interface Look {
+  readonly target: string;
+  readonly conditions: readonly Condition[];
+  /** Of the sources that it looked at. */
+  readonly sources: ReadonlySet<string>;
+  /** Every source of the target was looked at, or is known to be served as it is on disk. */
+  readonly isWhole: boolean;
+}
+
+/** On a look at everything also what is no longer there is over. */
+function wasLookedAt(
+  world: World,
+  request: RunRequest,
+  looks: readonly Look[],
+  { target, source }: Incident,
+): boolean {
+  const look = looks.find((one) => one.target === target);
+  if (look !== undefined) return look.isWhole || look.sources.has(source);
+  return (
+    request.scope.kind !== "named" &&
+    !world.targets.some(({ name }) => name === target)
+  );
+}
+
+async function lookOf(
+  world: World,
+  request: RunRequest,
+  result: TargetResult,
+): Promise<Look> {
+  const { discovery, concluded, bystanders } = result;
+  const target = discovery.target.name;
+  const seen = [
+    ...concluded.map(seenOf),
+    ...bystanders.map((assessment) => seenOf({ assessment, after: null })),
+  ];
+  const isWhole = request.scope.kind !== "named" && discovery.model !== null;
+  const settled =
+    request.scope.kind === "unsettled" && isWhole
+      ? await settledSources(world, request, result, seen)
+      : [];
+  return {
+    target,
+    isWhole,
+    sources: new Set(seen.map(({ source }) => source)),
+    conditions: distinct([
+      ...concluded.flatMap((one) => failureOf(world, one) ?? []),
+      ...[...merged(seen), ...settled].flatMap((one) =>
+        expiryConditions({ target, ...one }, expiryOptions(world)),
+      ),
+    ]),
+  };
+}
+
+function expiryOptions({ now, settings: { alerts } }: World) {
+  const { floorsMs, graceMs } = alerts;
+  return { now: now(), floorsMs, graceMs };
+}
+
+/** A lineage that several directives name is one. */
+function distinct(conditions: readonly Condition[]): readonly Condition[] {
+  return [
+    ...new Map(
+      conditions.map((one) => [JSON.stringify([one.source, one.kind]), one]),
+    ).values(),
+  ];
+}
+
+function failureOf(
+  { now, settings }: World,
+  { outcome, assessment, target, reason, remedy, after }: Concluded,
+): Condition | null {
+  const kind = failureKind(outcome);
+  if (kind === null) return null;
+  const { leaf } = assessment.examined.examination;
+  const [served] = seenOf({ assessment, after }).served;
+  const end = served?.[0]?.notAfter ?? null;
+  const patienceMs = isPassing(kind) ? settings.limits.certbotWaitMs : 0;
+  return {
+    target,
+    ...identityOf(assessment.candidate),
+    kind,
+    reason,
+    remedy,
+    hostNames: (leaf?.subjectAltNames ?? []).map((name) =>
+      name.replace(/^[A-Za-z]+:/, ""),
+    ),
+    notAfter: end?.toISOString() ?? null,
+    tellFrom: new Date(now().getTime() + patienceMs).toISOString(),
+  };
+}
+
+function failureKind(outcome: Outcome): IncidentKind | null {
+  return isFailure(outcome) ? (outcome as IncidentKind) : null;
+}
+
+/** Mostly over by itself: another hook starts Nginx, the master finishes its reload, somebody mends the other certificate. */
+function isPassing(kind: IncidentKind): boolean {
+  return ["not-running", "reloading", "blocked", "locked"].includes(kind);
+}
+
+interface Seen extends SourceIdentity {
+  readonly isLineage: boolean;
+  readonly served: readonly (readonly Certificate[])[];
+  readonly onDisk: Certificate | null;
+}
+
+interface SourceIdentity {
+  readonly source: string;
+  readonly name: string;
+}
+
+function identityOf({ lineage, files }: Candidate): SourceIdentity {
+  return {
+    source: lineage?.path ?? files.certificate,
+    name: lineage?.name ?? files.certificate,
+  };
+}
+
+/** What clients are handed at the source's points; where no handshake shows it, what the files say of a source that is live. */
+function seenOf({
+  assessment,
+  after,
+}: Pick<Concluded, "assessment" | "after">): Seen {
+  const { candidate, examined, points, record } = assessment;
+  const { bundle, leaf } = examined.examination;
+  const isLoaded =
+    assessment.served.kind === "same" ||
+    (assessment.served.kind === "unseen" &&
+      assessment.served.evidence === "loaded");
+  const bundles = points.flatMap(
+    (before) => presentBundle(later(before, after)) ?? [],
+  );
+  const seen =
+    bundles.length === 0 && isLoaded && bundle !== null ? [bundle] : bundles;
+  const isUsed = candidate.source !== null;
+  return {
+    ...identityOf(candidate),
+    isLineage: candidate.lineage !== null,
+    served: !isUsed
+      ? []
+      : seen.length > 0
+        ? seen.map((one) => [one.leaf, ...one.others])
+        : [rememberedChain(record)].filter((chain) => chain.length > 0),
+    onDisk: leaf,
+  };
+}
+
+function later(
+  before: ObservedPoint,
+  after: readonly ObservedPoint[] | null,
+): ObservedPoint {
+  return (
+    after?.find(
+      (one) =>
+        one.point?.id === before.point?.id &&
+        one.address === before.address &&
+        one.servername === before.servername,
+    ) ?? before
+  );
+}
+
+/** As it was last seen served; empty where it never was. */
+function rememberedChain(record: Assessment["record"]): readonly Certificate[] {
+  if (record?.deployed == null) return [];
+  return [record.deployed.leaf, ...record.deployed.others].flatMap(
+    (der) => certificateFromDer(Buffer.from(der, "base64")) ?? [],
+  );
+}
+
+/** The same lineage at several directives: everything that was seen of it. */
+function merged(seen: readonly Seen[]): readonly Seen[] {
+  const bySource = new Map<string, Seen>();
+  for (const one of seen) {
+    const earlier = bySource.get(one.source);
+    const served = [...(earlier?.served ?? []), ...one.served];
+    bySource.set(one.source, { ...(earlier ?? one), served });
+  }
+  return [...bySource.values()];
+}
+
+/** What a reconciliation did not look at is served as it was when it was last seen: the record says what that is. */
+async function settledSources(
+  world: World,
+  request: RunRequest,
+  { discovery: { target, model } }: TargetResult,
+  seen: readonly Seen[],
+): Promise<readonly Seen[]> {
+  if (model === null) return [];
+  const lineages = await lineagesOf(world, request.scope);
+  const known = new Set(seen.map(({ source }) => source));
+  const settled: Seen[] = [];
+  for (const candidate of candidatesOf(world, target, model, lineages)) {
+    const identity = identityOf(candidate);
+    if (known.has(identity.source)) continue;
+    const record = await world.store.sources.get(sourceId(candidate.files));
+    const chain = rememberedChain(record);
+    settled.push({
+      ...identity,
+      isLineage: candidate.lineage !== null,
+      served: chain.length === 0 ? [] : [chain],
+      onDisk: chain[0] ?? null,
+    });
+  }
+  return merged(settled);
+}
+
+async function messagesOf(
+  world: World,
+  { run }: RunRequest,
+  announcements: readonly Announcement[],
+): Promise<readonly Message[]> {
+  const messages: Message[] = [];
+  for (const [index, announcement] of announcements.entries())
+    messages.push(
+      messageOf(announcement, {
+        id: `${run}-${String(index)}`,
+        host: hostname(),
+        at: world.now(),
+        details: await detailsOf(world, announcement),
+      }),
+    );
+  return messages;
+}
+
+const logLines = 10;
+
+/** Why Certbot does not renew: the end of its log, and whether anything starts it. */
+async function detailsOf(
+  { settings, signal }: World,
+  { event, incidents }: Announcement,
+): Promise<readonly string[]> {
+  const [first] = incidents;
+  const isAboutCertbot =
+    first !== undefined &&
+    event !== "recovered" &&
+    familyOf(first) === "renewal" &&
+    incidents.some(({ name, source }) => name !== source);
+  if (!isAboutCertbot) return [];
+  const lines = lastLogLines(settings.alerts.certbotLogs, logLines);
+  return [
+    ...(await timerStates(settings, signal)),
+    ...(lines.length === 0
+      ? []
+      : [`the end of Certbot's log in ${settings.alerts.certbotLogs}:`]),
+    ...lines.map((line) => `  ${line}`),
+  ];
+}
+
+/** As Debian, Fedora and snap call it. */
+const certbotTimers = [
+  "certbot.timer",
+  "certbot-renew.timer",
+  "snap.certbot.renew.timer",
+];
+
+async function timerStates(
+  { limits }: Settings,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (!isSystemdRunning()) return [];
+  const reading = await readUnits(certbotTimers, {
+    timeoutMs: limits.engineMs,
+    signal,
+  });
+  if (reading.kind === "failed") return [];
+  const known = reading.units.filter(({ isLoaded }) => isLoaded);
+  return known.length === 0
+    ? ["no timer of Certbot's is known to systemd"]
+    : known.map(
+        ({ name, isActive }) =>
+          `${name} is ${isActive ? "active" : "inactive"}`,
+      );
+}

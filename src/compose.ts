@@ -43,6 +43,7 @@ export async function composeWorld(
     targets: targetsOf(settings, host),
     stopwatch: startStopwatch(log),
     roots: once(() => machineRoots(settings.roots)),
+    program: process.argv[1] ?? "",
     otherMasters: () => host.otherMasters().map(describeMaster),
   };
 }

@@ -164,10 +164,13 @@ function securityLevelOf(
 /**
  * Sources that are no lineage's own files, compared with all versions of these lineages. A copy of the present version is
  * that lineage's too: whoever names the lineage means every place where Nginx loads it.
+ *
+ * @param meantToBeOld certificate files that a person took back to an earlier version
  */
 export async function markCopies(
   candidates: readonly Candidate[],
   lineages: readonly Lineage[],
+  meantToBeOld: ReadonlySet<string>,
 ): Promise<readonly Candidate[]> {
   return Promise.all(
     candidates.map(async (candidate) => {
@@ -178,7 +181,8 @@ export async function markCopies(
         lineages,
       );
       if (copied === null) return candidate;
-      const isOutdatedCopy = isOutdated(copied);
+      const isOutdatedCopy =
+        isOutdated(copied) && !meantToBeOld.has(candidate.files.certificate);
       return { ...candidate, lineage: copied.lineage, isOutdatedCopy };
     }),
   );

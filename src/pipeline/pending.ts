@@ -3,6 +3,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { PendingEntry } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
+import { pendingKey } from "../core/settings/publications.ts";
 import type { Candidate } from "./assess.ts";
 import { candidatesOf } from "./candidates.ts";
 import { sourceId, type SourceFiles } from "./examine.ts";
@@ -48,8 +49,11 @@ export async function pendingNow(
   const used = new Set(candidates.map(({ files }) => sourceId(files)));
   const kept: PendingEntry[] = [];
   for (const entry of entries) {
-    if (used.has(idOf(entry)) || (await isLineageItself(entry)))
-      kept.push(entry);
+    const isKept =
+      used.has(idOf(entry)) ||
+      isPublication(world, entry) ||
+      (await isLineageItself(entry));
+    if (isKept) kept.push(entry);
     else await forget(world, entry);
   }
   return kept;
@@ -70,6 +74,11 @@ function idOf({ certificate, key }: PendingEntry): string {
     key,
   };
   return sourceId(files);
+}
+
+/** What could not be published, where it still is to be published. */
+function isPublication(world: World, { key }: PendingEntry): boolean {
+  return world.settings.publish.some((setting) => pendingKey(setting) === key);
 }
 
 async function isLineageItself({

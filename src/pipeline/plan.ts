@@ -20,6 +20,7 @@ import { findCulprits } from "./culprits.ts";
 import { discover, type Discovery } from "./discover.ts";
 import { notKnownToBeServed } from "./known.ts";
 import type { ObservedPoint } from "./observe.ts";
+import { rolledBackFiles } from "./publications.ts";
 import { situate } from "./situation.ts";
 import type { TargetRun } from "./target-run.ts";
 import type { World } from "./world.ts";
@@ -56,7 +57,8 @@ export async function planRun(run: TargetRun): Promise<Plan> {
     discovery.model === null
       ? []
       : candidatesOf(world, target, discovery.model, lineages);
-  const candidates = await markCopies(known, lineages);
+  const rolledBack = await rolledBackFiles(world);
+  const candidates = await markCopies(known, lineages, rolledBack);
   const { about, others } = await splitByScope(run, discovery, candidates);
   const named =
     request.scope.kind === "unsettled" ? request.scope.lineages : lineages;

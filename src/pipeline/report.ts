@@ -9,6 +9,7 @@ import type {
   LineageReport,
   NginxReport,
   ProbeReport,
+  PublicationReport,
   RunDocument,
   ServedReport,
 } from "../core/report/document.ts";
@@ -22,6 +23,7 @@ export function reportRun(
   world: World,
   request: RunRequest,
   results: readonly TargetResult[],
+  publications: readonly PublicationReport[],
   warnings: readonly string[],
 ): RunDocument {
   return document(world, request, {
@@ -29,6 +31,7 @@ export function reportRun(
       world,
       results.flatMap(({ concluded }) => concluded),
     ),
+    publications,
     reloads: results.reduce((sum, { reloads }) => sum + reloads, 0),
     nginx: reportNginx(results),
     warnings: [
@@ -264,6 +267,7 @@ export function briefDocument(
 ): RunDocument {
   return document(world, request, {
     lineages,
+    publications: [],
     reloads: 0,
     nginx: null,
     warnings: [],
@@ -273,10 +277,15 @@ export function briefDocument(
 function document(
   world: World,
   { run, command }: RunRequest,
-  content: Pick<RunDocument, "lineages" | "reloads" | "nginx" | "warnings">,
+  content: Pick<
+    RunDocument,
+    "lineages" | "publications" | "reloads" | "nginx" | "warnings"
+  >,
 ): RunDocument {
   const outcome = worstOf(
-    content.lineages.flatMap((lineage) => lineage.outcome ?? []),
+    [...content.lineages, ...content.publications].flatMap(
+      (one) => one.outcome ?? [],
+    ),
   );
   const exitCode = outcome === null ? 0 : outcomes[outcome].exitCode;
   return {

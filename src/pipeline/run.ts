@@ -3,6 +3,8 @@
  *
  *     discover → snapshot → validate → probe → decide → test → reload → verify → record → report
  *
+ * What is published (publications.ts) is published once its lineage is known to be sound, before any Nginx is looked at.
+ *
  * It handles any number of certificate sources and ends in at most one reload per target.
  */
 import pMap from "p-map";
@@ -18,6 +20,7 @@ import {
 } from "./examine.ts";
 import { countRun } from "./count.ts";
 import { recordRun } from "./record.ts";
+import { publishAll } from "./publications.ts";
 import { reportRun } from "./report.ts";
 import type { TargetResult } from "./conclude.ts";
 import { runTarget } from "./target-run.ts";
@@ -27,8 +30,13 @@ export async function run(
   world: World,
   request: RunRequest,
 ): Promise<RunDocument> {
-  const examined = await world.stopwatch.time("validate", () =>
+  const named = await world.stopwatch.time("validate", () =>
     examineNamed(world, request),
+  );
+  const { reports, examined, warnings } = await publishAll(
+    world,
+    request,
+    named,
   );
   const results: TargetResult[] = [];
   for (const target of world.targets) {
@@ -40,7 +48,11 @@ export async function run(
         recordAll(world, request, results),
       );
   const hints = unusedHints(world, results);
-  return reportRun(world, request, results, [...unwritten, ...hints]);
+  return reportRun(world, request, results, reports, [
+    ...warnings,
+    ...unwritten,
+    ...hints,
+  ]);
 }
 
 async function recordAll(

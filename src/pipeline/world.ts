@@ -18,6 +18,8 @@ export interface World {
   readonly now: () => Date;
   readonly stopwatch: Stopwatch;
   readonly roots: () => Promise<TrustRoots>;
+  /** This very program's file, which a child may have to run as somebody else. */
+  readonly program: string;
   /** Other Nginx masters on this machine, in words; only asked where a lineage seems unused. */
   readonly otherMasters: () => readonly string[];
   /** The Certbot that runs us as its hook; null by hand or under the service. */
@@ -36,6 +38,8 @@ export interface RunRequest {
   readonly isDryRun: boolean;
   /** How long a lineage that is half written is waited for. */
   readonly settleMs: number;
+  /** A publication that goes back to the version before, instead of being compared with its lineage. */
+  readonly rollback?: string;
 }
 
 export type Scope =

@@ -5,6 +5,7 @@ import type { Lineage } from "../core/lineage/lineage.ts";
 import type { RunDocument } from "../core/report/document.ts";
 import type { Failure } from "../core/schedule/retries.ts";
 import type { Work } from "../core/schedule/schedule.ts";
+import { publishes } from "../core/settings/publications.ts";
 import type { Candidate } from "../pipeline/assess.ts";
 import { notKnownToBeServed } from "../pipeline/known.ts";
 import { lockedRun } from "../pipeline/locked-run.ts";
@@ -86,9 +87,16 @@ async function worthARun(
     (subject) =>
       failed.has(subject) ||
       waiting.has(subject) ||
+      isPublished(world, subject) ||
       unknown.has(subject) ||
       candidates.length === 0,
   );
+}
+
+/** Whether it has been published as it is now is the run's to find out. */
+function isPublished({ settings }: World, subject: string): boolean {
+  const lineage = { name: basename(subject), path: subject };
+  return settings.publish.some((setting) => publishes(setting, lineage));
 }
 
 async function unknownToAny(

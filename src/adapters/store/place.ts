@@ -19,6 +19,7 @@ export const folders = [
   "incidents",
   "outbox",
   "totals",
+  "publications",
 ] as const;
 export type Folder = (typeof folders)[number];
 

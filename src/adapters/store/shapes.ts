@@ -14,6 +14,10 @@ import type {
 import { outcomes, type Outcome } from "../../core/decision/outcome.ts";
 import type { Histogram } from "../../core/metrics/histogram.ts";
 import type { Totals } from "../../core/metrics/totals.ts";
+import type {
+  PublicationRecord,
+  PublishedVersion,
+} from "../../core/publish/record.ts";
 import type { FileIdentity, Lineage } from "../../core/lineage/lineage.ts";
 import type {
   CertificatePair,
@@ -258,6 +262,31 @@ export const targetRecord = record<TargetRecord>({
           effect: literal("open", "new-generation", "refused", "unseen"),
         }),
       ),
+    }),
+  ),
+});
+
+export const publicationRecord = record<PublicationRecord>({
+  schema,
+  name: string,
+  lineage,
+  versions: list(
+    record<PublishedVersion>({
+      id: string,
+      at: string,
+      fingerprint256: nullable(string),
+      notBefore: nullable(string),
+      notAfter: nullable(string),
+      regressions: list(string),
+    }),
+  ),
+  current: nullable(string),
+  digest: nullable(string),
+  seen: nullable(string),
+  held: nullable(
+    record<NonNullable<PublicationRecord["held"]>>({
+      at: string,
+      fingerprint256: string,
     }),
   ),
 });

@@ -8,6 +8,7 @@ import type {
   SourceRecord,
   TargetRecord,
 } from "../../core/decision/record.ts";
+import type { PublicationRecord } from "../../core/publish/record.ts";
 import type { Totals } from "../../core/metrics/totals.ts";
 import type { IncidentBook, OutboxEntry } from "../../core/incidents/record.ts";
 import type { Log } from "../log/log.ts";
@@ -19,6 +20,7 @@ import { openRecords, type Records } from "./records.ts";
 import {
   modelRecord,
   pendingEntry,
+  publicationRecord,
   sourceRecord,
   targetRecord,
   totals,
@@ -36,6 +38,8 @@ export interface Store {
   readonly targets: Records<TargetRecord>;
   /** One record: what has been counted over all runs. */
   readonly totals: Records<Totals>;
+  /** By the publication's name. */
+  readonly publications: Records<PublicationRecord>;
   /** One record: what is wrong, and what people know of it. */
   readonly incidents: Records<IncidentBook>;
   /** By outboxId. */
@@ -61,6 +65,7 @@ export async function openStore(options: {
     models: openRecords(place, "models", modelRecord),
     targets: openRecords(place, "targets", targetRecord),
     totals: openRecords(place, "totals", totals),
+    publications: openRecords(place, "publications", publicationRecord),
     incidents: openRecords(place, "incidents", incidentBook),
     outbox: openRecords(place, "outbox", outboxEntry),
     journal: openJournal(place),

@@ -245,6 +245,7 @@ function documentOf(
     reloads: 0,
     nginx: null,
     lineages,
+    publications: [],
     warnings,
     timingsMs: { total: Math.round(totalMs) },
   };

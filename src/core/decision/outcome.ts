@@ -2,6 +2,10 @@
 export const outcomes = {
   live: { exitCode: 0, meaning: "already served everywhere; nothing was done" },
   deployed: { exitCode: 0, meaning: "reloaded and verified over TLS" },
+  published: {
+    exitCode: 0,
+    meaning: "put where a service expects it",
+  },
   unverified: {
     exitCode: 0,
     meaning:
@@ -42,6 +46,11 @@ export const outcomes = {
     meaning:
       "an old certificate is still served somewhere and a reload did not or cannot mend it",
   },
+  unpublished: {
+    exitCode: 6,
+    meaning:
+      "sound, but it could not be put where a service expects it; what was there is untouched",
+  },
   reloading: {
     exitCode: 6,
     meaning:
@@ -59,6 +68,7 @@ export type Outcome = keyof typeof outcomes;
 const byWeight: readonly Outcome[] = [
   "locked",
   "stale",
+  "unpublished",
   "reloading",
   "reload-failed",
   "not-running",
@@ -68,6 +78,7 @@ const byWeight: readonly Outcome[] = [
   "deferred",
   "unverified",
   "deployed",
+  "published",
   "live",
   "unused",
 ];

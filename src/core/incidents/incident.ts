@@ -3,7 +3,10 @@ import type { Outcome } from "../decision/outcome.ts";
 
 /** A failure of a run by its outcome, or what the dates of a served certificate say. */
 export type IncidentKind =
-  | Exclude<Outcome, "live" | "deployed" | "unverified" | "unused" | "deferred">
+  | Exclude<
+      Outcome,
+      "live" | "deployed" | "published" | "unverified" | "unused" | "deferred"
+    >
   /** The renewal should have happened. */
   | "overdue"
   | "expired"
@@ -52,6 +55,11 @@ export const incidentKinds = {
     family: "deployment",
     severity: "critical",
     phrase: "renewed but not live: another certificate is still served",
+  },
+  unpublished: {
+    family: "deployment",
+    severity: "critical",
+    phrase: "renewed but not where a service expects it",
   },
   reloading: {
     family: "deployment",

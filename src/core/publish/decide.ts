@@ -52,11 +52,13 @@ export function decidePublication(
 function presentlyPublished(record: PublicationRecord | null): Present {
   const version = record?.versions.find(({ id }) => id === record.current);
   if (version === undefined) return { kind: "unknown" };
+  const { notBefore, notAfter } = version;
+  if (notBefore === null || notAfter === null) return { kind: "unknown" };
   return {
     kind: "known",
     source: "deployed",
     regressions: new Set(version.regressions),
-    notBefore: new Date(version.notBefore),
-    notAfter: new Date(version.notAfter),
+    notBefore: new Date(notBefore),
+    notAfter: new Date(notAfter),
   };
 }

@@ -24,10 +24,10 @@ export interface PublishedVersion {
   /** Name of its directory, e.g. `20261124T031500Z-3F2A91B0`. */
   readonly id: string;
   readonly at: string;
-  /** Of the leaf. */
-  readonly fingerprint256: string;
-  readonly notBefore: string;
-  readonly notAfter: string;
+  /** Of the leaf. This and the dates are null for what was there before livecert. */
+  readonly fingerprint256: string | null;
+  readonly notBefore: string | null;
+  readonly notAfter: string | null;
   /** Identities of the regressions that it had, for the no-regression rule. */
   readonly regressions: readonly string[];
 }
@@ -46,6 +46,9 @@ export function versionId(at: Date, fingerprint256: string): string {
   const time = at.toISOString().replaceAll(/[-:]|\.\d+/g, "");
   return `${time}-${fingerprint256.replaceAll(":", "").slice(0, 8)}`;
 }
+
+/** What was there before livecert: older than every version, and made only where more than one is kept. */
+export const adoptedId = "00000000T000000Z-before";
 
 /** A new version on top; those beyond `keep` are forgotten. */
 export function withVersion(

@@ -1,4 +1,5 @@
 /** The entries of `publish`: where a lineage's files are put for a service that looks for them elsewhere. */
+import type { Lineage } from "../lineage/lineage.ts";
 import {
   invalid,
   readFields,
@@ -228,4 +229,22 @@ export function publishedPaths({
 
 export function holdsKey(kind: PublishedKind): boolean {
   return kind === "key" || kind === "combined";
+}
+
+/** The first of its files. */
+export function mainFile(setting: PublicationSetting): string {
+  return publishedPaths(setting)[0]?.path ?? setting.directory;
+}
+
+/** How a publication that failed is known among what is pending, where a source has its key: no path is like it. */
+export function pendingKey({ name }: PublicationSetting): string {
+  return `publication ${name}`;
+}
+
+/** Whether the setting names this lineage, by its name or its path. */
+export function publishes(
+  { lineage }: PublicationSetting,
+  { name, path }: Lineage,
+): boolean {
+  return lineage === name || lineage.replace(/\/+$/, "") === path;
 }

@@ -1,12 +1,14 @@
 import { printable } from "../core/report/text.ts";
-import { LivecertError } from "../errors.ts";
+import { LivecertError, type ErrorCode } from "../errors.ts";
 import { signalNumbers, StoppedBySignal } from "./signals.ts";
 
 /** How a run ended that could not go on. */
 export interface Failure {
   readonly exitCode: number;
-  /** For people, on stderr. */
-  readonly text: string;
+  /** `stopped`: by a signal. `unexpected`: a defect. */
+  readonly code: ErrorCode | "stopped" | "unexpected";
+  readonly message: string;
+  readonly remedy: string | null;
   /** A defect of livecert: its stack belongs in the log. */
   readonly isDefect: boolean;
 }
@@ -15,7 +17,9 @@ export function describeFailure(error: unknown, signal: AbortSignal): Failure {
   if (error instanceof LivecertError)
     return {
       exitCode: error.exitCode,
-      text: errorText(error.message, error.remedy),
+      code: error.code,
+      message: error.message,
+      remedy: error.remedy,
       isDefect: false,
     };
   // Whatever an aborted step throws, the signal is what ended the run.
@@ -23,25 +27,43 @@ export function describeFailure(error: unknown, signal: AbortSignal): Failure {
   if (reason instanceof StoppedBySignal)
     return {
       exitCode: 128 + signalNumbers[reason.signal],
-      text: errorText(
-        reason.message,
-        "the next run takes up what is left undone",
-      ),
+      code: "stopped",
+      message: reason.message,
+      remedy: "the next run takes up what is left undone",
       isDefect: false,
     };
   return {
     exitCode: 1,
-    text: errorText(
-      `unexpected: ${error instanceof Error ? error.message : String(error)}`,
+    code: "unexpected",
+    message: `unexpected: ${error instanceof Error ? error.message : String(error)}`,
+    remedy:
       "this is a defect of livecert; please report it with the stack that the log shows",
-    ),
     isDefect: true,
   };
 }
 
-/** Every line of the message is a line of its own, since a configuration may have several faults. */
-function errorText(message: string, remedy: string | null): string {
+/** For people, on stderr. Every line of the message is a line of its own, since a configuration may have several faults. */
+export function failureText({
+  message,
+  remedy,
+}: Pick<Failure, "message" | "remedy">): string {
   const lines = message.split("\n").map((line) => `livecert: error: ${line}\n`);
   const hint = remedy === null ? "" : `livecert: hint: ${remedy}\n`;
   return printable(lines.join("") + hint);
+}
+
+/** What `--json` prints on stdout in the place of the document that the command would have printed. */
+export interface FailureDocument {
+  readonly schema: 1;
+  /** null where the command line names none. */
+  readonly command: string | null;
+  readonly error: Pick<Failure, "code" | "message" | "remedy">;
+  readonly exitCode: number;
+}
+
+export function failureDocument(
+  command: string | null,
+  { code, message, remedy, exitCode }: Failure,
+): FailureDocument {
+  return { schema: 1, command, error: { code, message, remedy }, exitCode };
 }

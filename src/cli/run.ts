@@ -1,8 +1,9 @@
 import { isJournal } from "../adapters/log/journal.ts";
 import { createLog, type OpenLog } from "../adapters/log/log.ts";
+import { switchWords } from "../core/settings/value.ts";
 import type { LogLevel } from "../core/settings/settings.ts";
 import { commands } from "./commands.ts";
-import { describeFailure } from "./failure.ts";
+import { describeFailure, failureDocument, failureText } from "./failure.ts";
 import { parseHookLine } from "./hook-line.ts";
 import type { Environment } from "./invocation.ts";
 import {
@@ -12,6 +13,7 @@ import {
   type Stream,
 } from "./output.ts";
 import type { ParsedLine } from "./parsed-line.ts";
+import { renderJson } from "./render/json.ts";
 import { loadSettings, type LoadedSettings } from "./settings.ts";
 
 export { abortedBySignals } from "./signals.ts";
@@ -34,6 +36,7 @@ export interface Process {
 /** Runs one command line to its exit code. Never throws: here is the one last catch. */
 export async function runCommandLine(process: Process): Promise<number> {
   let log = openLog(process, "info");
+  let isJson = asksForJson(process);
   try {
     const line = await understand(process);
     if (line === null) return 0;
@@ -43,12 +46,19 @@ export async function runCommandLine(process: Process): Promise<number> {
       process.workingDirectory,
     );
     log = openLog(process, loaded.settings.logLevel);
+    isJson = loaded.settings.json;
     return await call(process, line, loaded, log);
   } catch (error) {
-    return reportFailure(error, process, log);
+    return reportFailure(error, process, log, isJson ? "json" : "text");
   } finally {
     await log.flush();
   }
+}
+
+/** Also where the line cannot be understood, or the configuration is wrong. */
+function asksForJson({ words, environment }: Process): boolean {
+  const given = environment["LIVECERT_JSON"] ?? "";
+  return words.includes("--json") || switchWords[given.toLowerCase()] === true;
 }
 
 /** For what was thrown where nobody waits for it; the exit code. */
@@ -57,7 +67,8 @@ export async function reportUncaught(
   process: Process,
 ): Promise<number> {
   const log = openLog(process, "info");
-  const exitCode = reportFailure(error, process, log);
+  // Its document may have been printed already.
+  const exitCode = reportFailure(error, process, log, "text");
   await log.flush();
   return exitCode;
 }
@@ -124,11 +135,20 @@ function openLog(process: Process, level: LogLevel): OpenLog {
   });
 }
 
-function reportFailure(error: unknown, process: Process, log: OpenLog): number {
+function reportFailure(
+  error: unknown,
+  process: Process,
+  log: OpenLog,
+  format: "json" | "text",
+): number {
   const failure = describeFailure(error, process.signal);
   if (failure.isDefect) log.error("unexpected error", { error });
-  createOutput(process.stderr, process.environment, alphabetOf(process)).write(
-    failure.text,
-  );
+  const output = (stream: Stream) =>
+    createOutput(stream, process.environment, alphabetOf(process));
+  output(process.stderr).write(failureText(failure));
+  if (format === "json") {
+    const command = process.words.find((word) => word in commands) ?? null;
+    output(process.stdout).write(renderJson(failureDocument(command, failure)));
+  }
   return failure.exitCode;
 }

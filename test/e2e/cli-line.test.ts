@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { livecertProgram } from "../support/livecert.ts";
 import { mustRun } from "../support/run.ts";
-import { Terminal } from "./transcript.ts";
+import { bareEnvironment, Terminal } from "./transcript.ts";
 
 describe("the command line", () => {
   it.each([[["--version"]], [["deploy", "--version"]]])(
@@ -70,6 +70,32 @@ exit 2
     expect(stderr).toContain("livecert: hint: ");
     expect(stderr).toContain("livecert deploy NAME");
   });
+
+  it.each([
+    ["usage", { LIVECERT_JSON: "yes" }, ["deploy", "--no-such-option"]],
+    ["configuration-invalid", {}, ["status", "--json", "--holdback", "soon"]],
+    ["lineage-not-found", {}, ["deploy", "--json", "absent.test"]],
+    ["hook-environment", {}, ["hook", "--json"]],
+  ] as const)(
+    "prints a document for %s too, where documents are asked for",
+    async (code, variables, words) => {
+      await using terminal = await Terminal.open();
+      const environment = { ...bareEnvironment, ...variables };
+      const result = await terminal.run(words, { environment });
+      expect(result.exitCode).toBe(2);
+      expect(result.stderr).toContain("livecert: error: ");
+      expect(JSON.parse(result.stdout)).toEqual({
+        schema: 1,
+        command: words[0],
+        error: {
+          code,
+          message: expect.any(String) as string,
+          remedy: expect.any(String) as string,
+        },
+        exitCode: 2,
+      });
+    },
+  );
 
   it.each([
     { name: "livecert.js", above: null },

@@ -78,7 +78,7 @@ function parsePaths(raw: unknown, base: string): ParsedValue {
     : expected("a list of paths");
 }
 
-const switchWords: Readonly<Record<string, boolean>> = {
+export const switchWords: Readonly<Record<string, boolean>> = {
   true: true,
   yes: true,
   on: true,

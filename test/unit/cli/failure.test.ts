@@ -1,9 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { describeFailure } from "../../../src/cli/failure.ts";
+import {
+  describeFailure,
+  failureDocument,
+  failureText,
+} from "../../../src/cli/failure.ts";
 import { StoppedBySignal } from "../../../src/cli/signals.ts";
 import { LivecertError } from "../../../src/errors.ts";
 
 const going = new AbortController().signal;
+
+const textOf = (error: unknown, signal: AbortSignal = going): string =>
+  failureText(describeFailure(error, signal));
 
 describe("describeFailure", () => {
   it("tells an error with its hint, and takes the exit code from the register", () => {
@@ -12,14 +19,29 @@ describe("describeFailure", () => {
     });
     expect(describeFailure(error, going)).toEqual({
       exitCode: 7,
-      text: "livecert: error: the lock is held\nlivecert: hint: livecert retry\n",
+      code: "locked",
+      message: "the lock is held",
+      remedy: "livecert retry",
       isDefect: false,
+    });
+    expect(textOf(error)).toBe(
+      "livecert: error: the lock is held\nlivecert: hint: livecert retry\n",
+    );
+  });
+
+  it("becomes a document with the code, the message and the hint", () => {
+    const error = new LivecertError("locked", "the lock is held");
+    expect(failureDocument("deploy", describeFailure(error, going))).toEqual({
+      schema: 1,
+      command: "deploy",
+      error: { code: "locked", message: "the lock is held", remedy: null },
+      exitCode: 7,
     });
   });
 
   it("gives every fault of a configuration a line of its own", () => {
     const error = new LivecertError("configuration-invalid", "a:1: x\na:2: y");
-    expect(describeFailure(error, going).text).toBe(
+    expect(textOf(error)).toBe(
       "livecert: error: a:1: x\nlivecert: error: a:2: y\n",
     );
   });
@@ -34,7 +56,7 @@ describe("describeFailure", () => {
       ending.abort(new StoppedBySignal(signal));
       const failure = describeFailure(new Error("aborted"), ending.signal);
       expect(failure).toMatchObject({ exitCode, isDefect: false });
-      expect(failure.text).toContain(`stopped by ${signal}`);
+      expect(failureText(failure)).toContain(`stopped by ${signal}`);
     },
   );
 
@@ -50,6 +72,6 @@ describe("describeFailure", () => {
 
   it("shows control characters instead of obeying them", () => {
     const error = new LivecertError("usage", "there is no command \u001b[2J");
-    expect(describeFailure(error, going).text).not.toContain("\u001b");
+    expect(textOf(error)).not.toContain("\u001b");
   });
 });

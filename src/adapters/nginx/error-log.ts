@@ -41,11 +41,18 @@ export async function markLogs(
   };
 }
 
-/** The complete lines of level `emerg`, `alert` or `crit` that this process wrote, without any key material. */
-function refusalLines(text: string, pid: number): readonly string[] {
+/**
+ * The complete lines of level `emerg`, `alert` or `crit` that this process wrote, without any key material.
+ *
+ * @param pid null: any process
+ */
+export function refusalLines(
+  text: string,
+  pid: number | null,
+): readonly string[] {
   const complete = text.slice(0, text.lastIndexOf("\n") + 1);
   const stamp = new RegExp(
-    `^\\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d \\[(?:emerg|alert|crit)\\] ${String(pid)}#`,
+    `^\\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d \\[(?:emerg|alert|crit)\\] ${pid === null ? "\\d+" : String(pid)}#`,
   );
   // Before it is cut into lines: a key in a message spans several of them.
   return redact(complete)
@@ -107,6 +114,10 @@ async function withLog<Result>(
       inode: ino,
       sizeBytes: Number(size),
     });
+  } catch (error) {
+    // A disk that fails takes what Nginx said with it, not the reload.
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    return null;
   } finally {
     await log.close();
   }

@@ -1,0 +1,146 @@
+/** From a selector to targets: one for each container that it means, replicas included. */
+import { join } from "node:path";
+import type { Container } from "../../core/containers/container.ts";
+import type { Settings } from "../../core/settings/settings.ts";
+import type { ContainerTargetSetting } from "../../core/settings/targets.ts";
+import type { Target } from "../../ports.ts";
+import type { Endpoint } from "../containers/endpoint.ts";
+import { openEngine, type Engine } from "../containers/engine.ts";
+import type { EngineFailure } from "../containers/request.ts";
+import {
+  describeSelector,
+  enablingLabel,
+  selectContainers,
+  selectorName,
+} from "../containers/selection.ts";
+import {
+  neighbouringNetworks,
+  ownContainer,
+} from "../containers/standpoint.ts";
+import { containerTarget, type ContainerTarget } from "./container.ts";
+import { unreachableTarget } from "./unreachable.ts";
+
+export interface ContainerSearch {
+  readonly settings: Pick<Settings, "limits" | "runDir" | "certbotDir">;
+  readonly signal: AbortSignal;
+  /** Certificates that no mount shows are copied to the run directory. */
+  readonly mayWrite: boolean;
+}
+
+/** What a target of the configuration means; never nothing, so that what is missing is told. */
+export async function configuredContainers(
+  setting: ContainerTargetSetting,
+  endpoints: readonly Endpoint[],
+  search: ContainerSearch,
+): Promise<readonly Target[]> {
+  const name = selectorName(setting.select);
+  const { certbotDir } = search.settings;
+  let failure: EngineFailure | null = null;
+  for (const endpoint of endpoints) {
+    const found = await targetsAt(endpoint, setting, search);
+    if (found.kind === "failed") failure ??= found.failure;
+    else if (found.targets.length > 0) return found.targets;
+  }
+  const engine = endpoints[0]?.name ?? "";
+  const lack = lackOf(setting, endpoints.length, failure, engine);
+  return [unreachableTarget({ name, certbotDir, ...lack })];
+}
+
+/** Containers that carry `livecert.enable=true`; an engine that cannot be asked is told of by `failures`. */
+export async function labelledContainers(
+  endpoints: readonly Endpoint[],
+  search: ContainerSearch,
+): Promise<{
+  readonly targets: readonly ContainerTarget[];
+  readonly failures: readonly {
+    readonly endpoint: Endpoint;
+    readonly failure: EngineFailure;
+  }[];
+}> {
+  const setting: ContainerTargetSetting = {
+    kind: "container",
+    select: enablingLabel,
+    engine: null,
+    nginx: null,
+    addresses: {},
+    paths: {},
+  };
+  const found = await Promise.all(
+    endpoints.map(async (endpoint) => ({
+      endpoint,
+      ...(await targetsAt(endpoint, setting, search)),
+    })),
+  );
+  return {
+    targets: found.flatMap((one) => (one.kind === "ok" ? one.targets : [])),
+    failures: found.flatMap((one) => (one.kind === "failed" ? [one] : [])),
+  };
+}
+
+type TargetsAt =
+  | { readonly kind: "ok"; readonly targets: readonly ContainerTarget[] }
+  | { readonly kind: "failed"; readonly failure: EngineFailure };
+
+async function targetsAt(
+  endpoint: Endpoint,
+  setting: ContainerTargetSetting,
+  search: ContainerSearch,
+): Promise<TargetsAt> {
+  const { settings, signal } = search;
+  const engine = openEngine(endpoint, settings.limits.engineMs);
+  const found = await selectContainers(engine, setting.select, signal);
+  if (found.kind === "failed") return found;
+  if (found.value.length === 0) return { kind: "ok", targets: [] };
+  const own = await ownContainer(engine, signal);
+  const isRouted = neighbouringNetworks();
+  const targets = found.value
+    .filter(({ id }) => id !== own?.id)
+    .map((container) =>
+      openTarget({ engine, setting, container, own, isRouted, search }),
+    );
+  return { kind: "ok", targets };
+}
+
+function openTarget(given: {
+  readonly engine: Engine;
+  readonly setting: ContainerTargetSetting;
+  readonly container: Container;
+  readonly own: Container | null;
+  readonly isRouted: (address: string) => boolean;
+  readonly search: ContainerSearch;
+}): ContainerTarget {
+  const { search, container, ...rest } = given;
+  const { limits, runDir } = search.settings;
+  const { name } = container;
+  return containerTarget({
+    ...rest,
+    container,
+    limits,
+    // The state keeps the host's own under this name.
+    name: name === "host" ? "container host" : name,
+    copyDirectory: search.mayWrite ? join(runDir, "containers", name) : null,
+  });
+}
+
+function lackOf(
+  { select }: ContainerTargetSetting,
+  endpoints: number,
+  failure: EngineFailure | null,
+  engine: string,
+): { readonly reason: string; readonly remedy: string } {
+  const missing = `there is no ${describeSelector(select)}`;
+  if (endpoints === 0)
+    return {
+      reason: `${missing}: no container engine was found`,
+      remedy: "name its socket with engine: unix:///PATH in the target",
+    };
+  if (failure === null || failure.reason === "not-found")
+    return {
+      reason: missing,
+      remedy: "start it, or correct its target in the configuration",
+    };
+  return {
+    reason: `the container engine at ${engine} ${failure.message}`,
+    remedy: failure.remedy ?? "livecert doctor",
+  };
+}

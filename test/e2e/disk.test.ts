@@ -1,4 +1,4 @@
-import { access, readdir } from "node:fs/promises";
+import { access, readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { HostBed } from "../support/host.ts";
@@ -191,4 +191,19 @@ describe("writes that fail one by one", () => {
       });
     },
   );
+});
+
+it("an error log that cannot be read: deploys all the same", async () => {
+  const { bed: made, address } = await renewedMachine();
+  await using bed = made;
+  const trace = join(bed.directory, "trace");
+
+  const document = await hook(bed, [
+    ...["strace", "-f", "-o", trace, "-P", bed.nginx.errorLogFile],
+    ...["-e", "trace=pread64", "-e", "inject=pread64:error=EIO"],
+  ]);
+
+  expect(await readFile(trace, "utf8")).toContain("EIO");
+  expect(document).toMatchObject({ outcome: "deployed", reloads: 1 });
+  expect(await bed.isLive(name, address)).toBe(true);
 });

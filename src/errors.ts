@@ -21,6 +21,14 @@ export const errorCodes = {
     exitCode: 2,
     meaning: "no lineage of that name or path exists",
   },
+  "publication-not-found": {
+    exitCode: 2,
+    meaning: "nothing is published by that name",
+  },
+  "no-earlier-version": {
+    exitCode: 2,
+    meaning: "there is no earlier version to go back to",
+  },
   "hook-environment": {
     exitCode: 2,
     meaning: "the hook was called without what Certbot passes to it",

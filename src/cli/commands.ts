@@ -8,6 +8,8 @@ import type {
   HookArguments,
   Invocation,
   NoArguments,
+  NotifyArguments,
+  RollbackArguments,
   UsesArguments,
 } from "./invocation.ts";
 import type { ParsedLine } from "./parsed-line.ts";
@@ -107,6 +109,18 @@ export const commands: Readonly<Record<string, Command>> = {
     read: () => ({}),
     load: () => import("./commands/retry.ts"),
   }),
+  rollback: declare<RollbackArguments>({
+    text: "publish again what was published before",
+    words: {
+      name: "publication",
+      number: "one",
+      text: "the name of an entry of publish in the configuration",
+      completion: { kind: "nothing" },
+    },
+    options: {},
+    read: (line) => ({ publication: wordOf(line) }),
+    load: () => import("./commands/rollback.ts"),
+  }),
   watch: declare<NoArguments>({
     text: "the service: finds what no hook told, and puts it right",
     words: null,
@@ -175,6 +189,18 @@ export const commands: Readonly<Record<string, Command>> = {
     }),
     load: () => import("./commands/history.ts"),
   }),
+  notify: declare<NotifyArguments>({
+    text: "send the messages that wait to be sent",
+    words: null,
+    options: {
+      test: {
+        type: "switch",
+        text: "send a test through every channel, and tell which took it",
+      },
+    },
+    read: (line) => ({ isTest: line.own.get("test") === true }),
+    load: () => import("./commands/notify.ts"),
+  }),
   doctor: declare<NoArguments>({
     text: "is everything in place? each check with what mends it",
     words: null,
@@ -238,6 +264,17 @@ function hookMode(line: ParsedLine): HookArguments["mode"] {
     throw new LivecertError("usage", "--defer and --flush exclude each other");
   if (defer) return "defer";
   return flush ? "flush" : "deploy";
+}
+
+function wordOf(line: ParsedLine): string {
+  const [word] = line.words;
+  if (word === undefined)
+    throw new LivecertError(
+      "usage",
+      `${line.command} must be followed by a name`,
+      { remedy: `livecert ${line.command} --help` },
+    );
+  return word;
 }
 
 function textOf(line: ParsedLine, option: string): string | null {

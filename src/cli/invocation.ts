@@ -73,12 +73,22 @@ export interface HistoryArguments {
   readonly newest: number;
 }
 
+export interface RollbackArguments {
+  /** The name of an entry of `publish`. */
+  readonly publication: string;
+}
+
 export interface ConfigArguments {
   readonly action: "show" | "check" | "schema";
 }
 
 export interface CompletionArguments {
   readonly shell: "bash" | "zsh" | "fish";
+}
+
+export interface NotifyArguments {
+  /** A test through every channel, instead of what waits. */
+  readonly isTest: boolean;
 }
 
 /** Of `retry`, `status` and `doctor`. */

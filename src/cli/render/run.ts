@@ -4,6 +4,7 @@ import type {
   LeafReport,
   LineageReport,
   ProbeReport,
+  PublicationReport,
   RunDocument,
 } from "../../core/report/document.ts";
 import { printable } from "../../core/report/text.ts";
@@ -26,6 +27,7 @@ export function renderRun(document: RunDocument, style: RunStyle): string {
     .map((lineage) => renderLineage(lineage, colours, style.now));
   const text = [
     ...paragraphs.flat(),
+    ...document.publications.flatMap((one) => renderPublication(one, colours)),
     ...renderNotes(document),
     summary(document),
   ];
@@ -38,9 +40,18 @@ function gravity({ outcome, valid }: LineageReport): number {
   return valid ? 0 : 1;
 }
 
-function summary({ lineages, reloads, warnings }: RunDocument): string {
-  const failed = lineages.filter((lineage) => gravity(lineage) > 0).length;
-  if (lineages.length === 0) return "there is nothing to do";
+function summary({
+  lineages,
+  publications,
+  reloads,
+  warnings,
+}: RunDocument): string {
+  const failed =
+    lineages.filter((lineage) => gravity(lineage) > 0).length +
+    publications.filter(({ outcome }) => outcome !== null && isFailure(outcome))
+      .length;
+  if (lineages.length === 0 && publications.length === 0)
+    return "there is nothing to do";
   const counted =
     lineages.length === 1 ? "1 certificate" : `${lineages.length} certificates`;
   const warned = warnings.length + lineages.filter(isWarned).length;
@@ -94,6 +105,27 @@ export function outcomeCell(
   return outcome === "unverified" || outcome === "unused"
     ? { text: outcome, paint: colours.yellow }
     : { text: outcome, paint: colours.green };
+}
+
+/** What was put somewhere, or could not be. */
+export function renderPublication(
+  publication: PublicationReport,
+  colours: Colours,
+): readonly string[] {
+  const { name, state, outcome, files, reason, remedy } = publication;
+  const isFailed = outcome !== null && isFailure(outcome);
+  const paint = isFailed
+    ? colours.red
+    : state === "held" || state === "due"
+      ? colours.yellow
+      : colours.green;
+  const title = `${colours.bold(printable(name))}: ${paint(state)}`;
+  const leaf = shortFingerprint(publication.fingerprint256);
+  return [
+    reason === null ? title : `${title}, ${printable(reason)}`,
+    `  ${leaf} in ${printable(files.join(", "))}`,
+    ...(remedy === null ? [] : [`  hint: ${printable(remedy)}`]),
+  ];
 }
 
 function renderLeaf(leaf: LeafReport, now: Date): string {

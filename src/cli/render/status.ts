@@ -9,6 +9,7 @@ import {
   outcomeCell,
   renderExpiry,
   renderLineage,
+  renderPublication,
   shortList,
 } from "./run.ts";
 import { renderTable, type Cell, type TableStyle } from "./table.ts";
@@ -41,7 +42,15 @@ export function renderStatus(
       ...renderLineage(lineage, colours, style.now),
       ...lastFailure(lineage),
     ]);
-  const lines = [...details, ...renderNotes(document), answer(lineages)];
+  const published = document.publications
+    .filter(({ state }) => state !== "unchanged")
+    .flatMap((publication) => renderPublication(publication, colours));
+  const lines = [
+    ...details,
+    ...published,
+    ...renderNotes(document),
+    answer(lineages),
+  ];
   return table + lines.map((line) => `${line}\n`).join("");
 }
 

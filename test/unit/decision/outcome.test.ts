@@ -38,6 +38,7 @@ describe("isFailure", () => {
     expect(fine).toEqual([
       "live",
       "deployed",
+      "published",
       "unverified",
       "unused",
       "deferred",

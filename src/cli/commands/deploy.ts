@@ -4,6 +4,7 @@ import { lockedRun } from "../../pipeline/locked-run.ts";
 import { queueEntry } from "../../pipeline/queue.ts";
 import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
 import type { DeployArguments, Invocation } from "../invocation.ts";
+import { sendAtEnd } from "../notify.ts";
 import { printRun } from "../print-run.ts";
 
 /** The pipeline by hand: the named lineages, or everything. */
@@ -21,7 +22,9 @@ export async function run(
     isDryRun: dryRun,
     settleMs: world.settings.limits.settleHookMs,
   };
-  return printRun(invocation, await runLocked(world, request));
+  const exitCode = await printRun(invocation, await runLocked(world, request));
+  if (!dryRun) await sendAtEnd(invocation, world);
+  return exitCode;
 }
 
 async function scopeOf(world: World, names: readonly string[]): Promise<Scope> {

@@ -11,7 +11,7 @@ import { lockedRun, type LockedRunOptions } from "../../pipeline/locked-run.ts";
 import { dueEntries, queueEntry } from "../../pipeline/queue.ts";
 import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
 import type { HookArguments, Invocation } from "../invocation.ts";
-import { reportFailure } from "../notify.ts";
+import { reportFailure, sendAtEnd } from "../notify.ts";
 import { printRun } from "../print-run.ts";
 
 /**
@@ -44,7 +44,9 @@ async function answer(invocation: Invocation<HookArguments>): Promise<number> {
       : await renewed(invocation, world);
   if (document === null) return 0;
   if (!isDryRun) await reportFailure(invocation, world, document);
-  return printRun(invocation, document);
+  const exitCode = await printRun(invocation, document);
+  if (!isDryRun) await sendAtEnd(invocation, world);
+  return exitCode;
 }
 
 /**

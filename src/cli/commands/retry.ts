@@ -4,7 +4,7 @@ import { lockedRun } from "../../pipeline/locked-run.ts";
 import { pendingNow } from "../../pipeline/pending.ts";
 import type { Scope, World } from "../../pipeline/world.ts";
 import type { Invocation, NoArguments } from "../invocation.ts";
-import { reportFailure } from "../notify.ts";
+import { reportFailure, sendAtEnd } from "../notify.ts";
 import { printRun } from "../print-run.ts";
 
 /**
@@ -29,7 +29,9 @@ export async function run(
     { own: [], lockWaitMs: world.settings.limits.lockMs, limitMs: null },
   );
   await reportFailure(invocation, world, document);
-  return printRun(invocation, document);
+  const exitCode = await printRun(invocation, document);
+  await sendAtEnd(invocation, world);
+  return exitCode;
 }
 
 async function pendingScope(world: World): Promise<Scope> {

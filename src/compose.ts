@@ -4,14 +4,12 @@ import type { CertbotProcess } from "./adapters/certbot/at-work.ts";
 import { keepDefaults } from "./adapters/nginx/kept-defaults.ts";
 import type { OtherMaster } from "./adapters/nginx/master.ts";
 import { openStore } from "./adapters/store/store.ts";
+import { findTargets } from "./adapters/targets/find.ts";
 import { hostTarget } from "./adapters/targets/host.ts";
-import { sidecarTarget } from "./adapters/targets/sidecar.ts";
 import { machineRoots, type TrustRoots } from "./adapters/tls/roots.ts";
 import type { Invocation } from "./cli/invocation.ts";
 import { startStopwatch } from "./pipeline/stopwatch.ts";
-import type { Settings } from "./core/settings/settings.ts";
 import type { World } from "./pipeline/world.ts";
-import type { Target } from "./ports.ts";
 
 export interface Circumstances {
   /** The Certbot that runs us as its hook; null by hand or under the service. */
@@ -33,30 +31,29 @@ export async function composeWorld(
     searchPath,
     ...(isDryRun ? {} : { cache: keepDefaults(runDir) }),
   });
+  const store = await openStore({ stateDir, log });
+  const targets = await findTargets({
+    settings,
+    environment,
+    signal,
+    mayWrite: !isDryRun,
+    host,
+    knownTargets: async () =>
+      (await store.models.list()).map(({ target }) => target),
+  });
   return {
     settings,
     log,
     signal,
     now,
     certbot,
-    store: await openStore({ stateDir, log }),
-    targets: targetsOf(settings, host),
+    store,
+    targets,
     stopwatch: startStopwatch(log),
     roots: once(() => machineRoots(settings.roots)),
     program: process.argv[1] ?? "",
     otherMasters: () => host.otherMasters().map(describeMaster),
   };
-}
-
-/** Those of the configuration; without any the host's own. */
-function targetsOf(
-  { targets, limits }: Settings,
-  host: Target,
-): readonly Target[] {
-  const sidecars = targets
-    .filter((target) => target.kind === "sidecar")
-    .map(({ name }) => sidecarTarget({ name, limits }));
-  return sidecars.length === 0 ? [host] : sidecars;
 }
 
 /** Names a run in log, journal and document. */

@@ -151,10 +151,9 @@ function drawVerdict(judged, now) {
   const worst = bad.length > 0 ? "bad" : warn.length > 0 ? "warn" : "good";
   element("verdict").className = used.length === 0 ? "idle" : worst;
   element("headline").textContent = headline(used.length, bad, warn);
-  const first = used.reduce(
-    (least, { ends }) => Math.min(least, ends),
-    Infinity,
-  );
+  const first = used
+    .filter(({ ends }) => ends > now)
+    .reduce((least, { ends }) => Math.min(least, ends), Infinity);
   const unused = judged.length - used.length;
   const numbers = [
     ...(used.length === 0 ? [] : [counted(used.length, "certificate")]),
@@ -294,34 +293,30 @@ function dayTicks(from, to, step) {
   const count = Math.max(0, Math.floor((to - first) / (step * day)) + 1);
   return Array.from({ length: count }, (_, index) => {
     const at = first + index * step * day;
-    return { at, label: written(at, { day: "numeric", month: "short" }) };
+    const date = new Date(at);
+    const label = `${date.getUTCDate()} ${months[date.getUTCMonth()] ?? ""}`;
+    return { at, label };
   });
 }
 
 /** @param {number} from @param {number} to @param {number} step */
 function monthTicks(from, to, step) {
-  const months = Math.round(step / 30.5);
+  const every = Math.round(step / 30.5);
   const start = new Date(from);
   const ticks = [];
-  const first = Math.ceil((start.getUTCMonth() + 1) / months) * months;
-  for (let month = first; ; month += months) {
+  const first = Math.ceil((start.getUTCMonth() + 1) / every) * every;
+  for (let month = first; ; month += every) {
     const at = Date.UTC(start.getUTCFullYear(), month, 1);
     if (at > to) return ticks;
     const isYear = month % 12 === 0;
     const label = isYear
-      ? written(at, { year: "numeric" })
-      : written(at, { month: "short" });
+      ? String(new Date(at).getUTCFullYear())
+      : (months[month % 12] ?? "");
     ticks.push({ at, label });
   }
 }
 
-/** @param {number} at @param {Intl.DateTimeFormatOptions} options */
-function written(at, options) {
-  return new Intl.DateTimeFormat("en-GB", {
-    ...options,
-    timeZone: "UTC",
-  }).format(at);
-}
+const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 /** @param {readonly Judged[]} judged @param {Span} span @param {number} now */
 function drawRows(judged, span, now) {
@@ -469,10 +464,13 @@ function lifeBar({ kind, from, to }, due, span, now) {
   bar.style.setProperty("--from", percent(share(shownFrom, span)));
   bar.style.setProperty("--to", percent(share(shownTo, span)));
   bar.style.setProperty("--now-at", percent(share(now, within)));
+  const dueAt = due === null ? 1 : share(Date.parse(due), within);
+  bar.style.setProperty("--due-at", percent(dueAt));
   bar.style.setProperty(
-    "--due-at",
-    percent(due === null ? 1 : share(Date.parse(due), within)),
+    "--late-at",
+    percent(Math.max(dueAt, share(now, within))),
   );
+  if (kind === "served") bar.append(make("i", "late"));
   return bar;
 }
 

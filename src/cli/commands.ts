@@ -9,7 +9,6 @@ import type {
   Invocation,
   NoArguments,
   NotifyArguments,
-  NotifyArguments,
   RollbackArguments,
   UsesArguments,
 } from "./invocation.ts";
@@ -189,18 +188,6 @@ export const commands: Readonly<Record<string, Command>> = {
       newest: countOf(line, "number", 20),
     }),
     load: () => import("./commands/history.ts"),
-  }),
-  notify: declare<NotifyArguments>({
-    text: "send the messages that wait to be sent",
-    words: null,
-    options: {
-      test: {
-        type: "switch",
-        text: "send a test through every channel, and tell which took it",
-      },
-    },
-    read: (line) => ({ isTest: line.own.get("test") === true }),
-    load: () => import("./commands/notify.ts"),
   }),
   notify: declare<NotifyArguments>({
     text: "send the messages that wait to be sent",

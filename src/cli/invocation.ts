@@ -91,10 +91,5 @@ export interface NotifyArguments {
   readonly isTest: boolean;
 }
 
-export interface NotifyArguments {
-  /** A test through every channel, instead of what waits. */
-  readonly isTest: boolean;
-}
-
 /** Of `retry`, `status` and `doctor`. */
 export type NoArguments = Readonly<Record<string, never>>;

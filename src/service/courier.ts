@@ -2,8 +2,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { sendWaiting, type Post } from "./delivery.ts";
 
-/** How soon a message is found that another process has left; the look is one at a directory. */
-const everyMs = 5_000;
+/** How soon a message is found that another process has left, at most; the look is one at a directory. */
+const longestPauseMs = 5_000;
 
 export interface CourierOptions extends Omit<Post, "store"> {
   readonly openStore: () => Promise<Post["store"]>;
@@ -14,6 +14,7 @@ export async function deliverUntilStopped(
   options: CourierOptions,
 ): Promise<void> {
   const { signal, log, openStore } = options;
+  const pauseMs = Math.min(longestPauseMs, options.settings.alerts.sendAgainMs);
   const isStopped = (): boolean => signal.aborted;
   let failures = 0;
   while (!isStopped()) {
@@ -26,6 +27,6 @@ export async function deliverUntilStopped(
       if (Number.isInteger(Math.log2(failures)))
         log.error("messages cannot be sent", { error });
     }
-    await delay(everyMs, null, { signal }).catch(() => undefined);
+    await delay(pauseMs, null, { signal }).catch(() => undefined);
   }
 }

@@ -49,11 +49,7 @@ export async function carryOut(
       reload({ target, model, before, limits, signal }),
     ),
   );
-  world.log.info("Nginx was told to reload", {
-    target: target.name,
-    effect: reloaded.effect.kind,
-    ...(reloaded.reason === null ? {} : { reason: reloaded.reason }),
-  });
+  tellReload(world, target.name, reloaded);
   const record = afterReload(signalled, discovery, reloaded, states);
   const warnings = warningsOf([
     unwritten,
@@ -63,6 +59,20 @@ export async function carryOut(
     lookAgain(world, reloaded, cases),
   );
   return { reloaded, record, after, warnings };
+}
+
+/** Certbot shows whatever a hook logs as an error, so where all is well the result on stdout says it alone. */
+function tellReload(
+  { log, certbot }: World,
+  target: string,
+  { effect, reason }: Reloaded,
+): void {
+  const isUsual = effect.kind === "new-generation" && certbot !== null;
+  log[isUsual ? "debug" : "info"]("Nginx was told to reload", {
+    target,
+    effect: effect.kind,
+    ...(reason === null ? {} : { reason }),
+  });
 }
 
 /** A new generation's workers may have been joined by old ones for a moment: three looks at each point. */

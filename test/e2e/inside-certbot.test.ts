@@ -84,6 +84,7 @@ describe("the hook inside Certbot", () => {
 
     expect(renewal.exitCode).toBe(0);
     expect(renewal.stdout).toContain(`${name}: deployed`);
+    expect(renewal.stderr).not.toContain("ran with error output");
     expect(await readFile(input, "utf8")).toBe("yes\n");
     expect(await bed.notLive()).toEqual([]);
   });

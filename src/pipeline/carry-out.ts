@@ -22,17 +22,24 @@ export interface Carried {
   readonly warnings: readonly string[];
 }
 
+export interface CasesOfReload {
+  /** On whose account it is made. */
+  readonly reloading: readonly Case[];
+  /** What it brings live besides. */
+  readonly alongside: readonly Case[];
+}
+
 /** The reload, written down before and after, and the look at what came of it. */
 export async function carryOut(
   run: TargetRun,
   { discovery }: Plan,
-  cases: readonly Case[],
+  { reloading, alongside }: CasesOfReload,
 ): Promise<Carried> {
   const { world, target } = run;
   const { state, model } = discovery;
   if (state.kind !== "running" || model === null)
     throw new Error("only a running Nginx is reloaded");
-  const states = cases.flatMap(
+  const states = reloading.flatMap(
     ({ assessment }) => reloadStateOf(discovery, assessment) ?? [],
   );
   const signalled = recordOf(
@@ -56,7 +63,7 @@ export async function carryOut(
     await world.store.targets.put(target.name, record),
   ]);
   const after = await world.stopwatch.time("verify", () =>
-    lookAgain(world, reloaded, cases),
+    lookAgain(world, reloaded, [...reloading, ...alongside]),
   );
   return { reloaded, record, after, warnings };
 }

@@ -81,12 +81,18 @@ function concludeCase(
   const { assessment, decision } = one;
   const target = run.target.name;
   if (decision.kind === "conclude") {
-    const explanation = explain(decision.row, circumstancesOf(plan, one));
+    const after = carried?.after.get(one) ?? null;
+    const explanation = explain(decision.row, {
+      ...circumstancesOf(plan, one),
+      broughtAlongTo:
+        after?.filter(({ sight }) => sight.verdict === "live").map(pointName) ??
+        [],
+    });
     return {
       target,
       assessment,
       outcome: decision.outcome,
-      after: null,
+      after,
       ...explanation,
     };
   }
@@ -132,6 +138,8 @@ function circumstancesOf(
     label: candidate.lineage?.name ?? examined.label,
     findings: weighed.findings,
     obstacles: activeObstacles(situation),
+    isForced: situation.isForced,
+    broughtAlongTo: [],
     nginxErrors: discovery.errors,
     culprits,
     directive:
@@ -143,6 +151,8 @@ function circumstancesOf(
       candidate.lineage === null
         ? null
         : lineageFiles(candidate.lineage).certificate,
+    obstruction: candidate.obstruction,
+    startRemedy: "remedy" in state ? (state.remedy ?? null) : null,
     nginx: state.kind,
     masterPid: state.kind === "running" ? state.generation.master.pid : null,
     draining: situation.drainingGenerations,

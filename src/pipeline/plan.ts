@@ -1,10 +1,11 @@
 /** Everything up to the decision, for one Nginx. Looks at the world and changes nothing. */
 import { covers } from "../adapters/tls/covers.ts";
-import type {
-  Decision,
-  DecisionRow,
-  Obstacle,
-  Situation,
+import {
+  decideAlong,
+  type Decision,
+  type DecisionRow,
+  type Obstacle,
+  type Situation,
 } from "../core/decision/decide.ts";
 import { obstacleFor } from "../core/decision/obstacles.ts";
 import type { Culprit } from "../core/report/explain.ts";
@@ -14,6 +15,7 @@ import {
   inScope,
   lineagesOf,
   markCopies,
+  markObstructions,
   unusedLineages,
 } from "./candidates.ts";
 import { findCulprits } from "./culprits.ts";
@@ -46,6 +48,14 @@ export function casesToReload({ cases }: Plan): readonly Case[] {
   return cases.filter(({ decision }) => decision.kind === "reload");
 }
 
+/** Held back for its own sake, and brought live all the same by a reload that others need. */
+export function casesBroughtAlong({ cases }: Plan): readonly Case[] {
+  return cases.filter(
+    ({ decision, assessment }) =>
+      decision.row === "regression" && isDifferent(assessment),
+  );
+}
+
 /** Everything up to the decision; touches nothing. */
 export async function planRun(run: TargetRun): Promise<Plan> {
   const { world, request, target } = run;
@@ -58,7 +68,10 @@ export async function planRun(run: TargetRun): Promise<Plan> {
       ? []
       : candidatesOf(world, target, discovery.model, lineages);
   const rolledBack = await rolledBackFiles(world);
-  const candidates = await markCopies(known, lineages, rolledBack);
+  const candidates = await markObstructions(
+    target,
+    await markCopies(known, lineages, rolledBack),
+  );
   const { about, others } = await splitByScope(run, discovery, candidates);
   const named =
     request.scope.kind === "unsettled" ? request.scope.lineages : lineages;
@@ -106,7 +119,7 @@ function assessOptions({
 
 /**
  * A reload loads every file anew: what else differs from what is served goes live along with it, and is verified and
- * reported too; what else is bad holds the reload back.
+ * reported too; what else is bad holds the reload back. `--force` speaks for what the run is about, and for nothing else.
  */
 async function withOthers(
   run: TargetRun,
@@ -115,25 +128,37 @@ async function withOthers(
   others: readonly Candidate[],
 ): Promise<Plan> {
   const { world } = run;
+  const unforced: TargetRun = {
+    ...run,
+    request: { ...run.request, isForced: false },
+  };
   const unknown = await notKnownToBeServed(world, discovery, others);
   const found = await assess(world, discovery, unknown, {
-    ...assessOptions(run),
+    ...assessOptions(unforced),
     examined: new Map(),
   });
   const changed = found.filter(isDifferent);
   const joining = await Promise.all(
     changed
       .filter(({ weighed }) => weighed.blocking.length === 0)
-      .map((one) => situate(run, discovery, one, [])),
+      .map((one) => situate(unforced, discovery, one, [])),
   );
   const bad = [
     ...cases.map(({ assessment }) => assessment).filter(isDifferent),
     ...changed,
   ].filter(({ weighed }) => weighed.blocking.length > 0);
-  const decided = await Promise.all(
-    [...cases, ...joining.filter(wantsReload)].map(({ assessment }) =>
-      situate(run, discovery, assessment, obstaclesFor(world, assessment, bad)),
-    ),
+  const situateAmong = (by: TargetRun) => (one: Case) =>
+    situate(
+      by,
+      discovery,
+      one.assessment,
+      obstaclesFor(world, one.assessment, bad),
+    );
+  const decided = allAlong(
+    await Promise.all([
+      ...cases.map(situateAmong(run)),
+      ...joining.filter(wantsReload).map(situateAmong(unforced)),
+    ]),
   );
   return {
     discovery,
@@ -144,6 +169,15 @@ async function withOthers(
     culprits: [],
     warnings: outlivedObstacles(decided),
   };
+}
+
+/** One reload is everybody's. */
+function allAlong(cases: readonly Case[]): readonly Case[] {
+  if (!cases.some(wantsReload)) return cases;
+  return cases.map((one) => ({
+    ...one,
+    decision: decideAlong(one.situation, one.decision),
+  }));
 }
 
 function wantsReload({ decision }: Case): boolean {
@@ -164,14 +198,14 @@ function obstaclesFor(
   assessment: Assessment,
   bad: readonly Assessment[],
 ): readonly Obstacle[] {
-  const { examined, present, points } = assessment;
+  const { examined, present } = assessment;
   const leaf = examined.examination.leaf;
   if (leaf === null) return [];
   const heldBack = {
     renewedAt: examined.changedAt,
     present,
     validity: leaf,
-    isNew: isServedNowhere(points),
+    isNew: isServedNowhere(assessment),
   };
   return bad
     .filter((other) => other !== assessment)
@@ -185,20 +219,34 @@ function obstaclesFor(
     .filter((obstacle) => obstacle !== null);
 }
 
-/** At every point that was seen, clients are handed a certificate that does not cover the name they asked for. */
-function isServedNowhere(points: readonly ObservedPoint[]): boolean {
+/**
+ * At every point that was seen, clients are handed a certificate that does not cover the name they asked for; also where only
+ * the configuration on disk has the server block.
+ */
+function isServedNowhere({ points, plan }: Assessment): boolean {
   const seen = points.filter(
-    ({ sight }) => sight.verdict === "stale" || sight.verdict === "live",
+    ({ sight, point }) =>
+      sight.verdict === "stale" ||
+      sight.verdict === "live" ||
+      isNotLoaded(plan, point),
   );
   return (
     seen.length > 0 &&
     seen.every(
       ({ sight, servername }) =>
-        sight.verdict === "stale" &&
+        (sight.verdict === "stale" || sight.verdict === "unverified") &&
         servername !== null &&
+        sight.bundle !== null &&
         !covers(sight.bundle.leaf, servername),
     )
   );
+}
+
+function isNotLoaded(
+  plan: Assessment["plan"],
+  point: ObservedPoint["point"],
+): boolean {
+  return point !== null && plan?.notLoaded.has(point.id) === true;
 }
 
 /** The reload goes ahead in spite of a bad source, whose time is over: said loudly. */

@@ -4,7 +4,12 @@ import type { Target } from "../ports.ts";
 import { carryOut } from "./carry-out.ts";
 import { conclude, type TargetResult } from "./conclude.ts";
 import { identifyFiles, type Examined } from "./examine.ts";
-import { casesToReload, planRun, type Plan } from "./plan.ts";
+import {
+  casesBroughtAlong,
+  casesToReload,
+  planRun,
+  type Plan,
+} from "./plan.ts";
 import type { RunRequest, World } from "./world.ts";
 
 export interface TargetRun {
@@ -24,7 +29,14 @@ export async function runTarget(run: TargetRun): Promise<TargetResult> {
     const reloading = casesToReload(plan);
     if (reloading.length === 0) return conclude(run, plan, null);
     if (!(await hasChanged(run, plan)))
-      return conclude(run, plan, await carryOut(run, plan, reloading));
+      return conclude(
+        run,
+        plan,
+        await carryOut(run, plan, {
+          reloading,
+          alongside: casesBroughtAlong(plan),
+        }),
+      );
     run.world.log.info("files changed during the run", {
       target: run.target.name,
     });

@@ -139,6 +139,9 @@ describe("a regression of one used lineage", () => {
       "--force",
     ]);
     expect(first).toMatchObject({ exitCode: 0, reloads: 1 });
+    expect(first.warnings.join()).toContain(
+      "also brings b.test live, which is bad",
+    );
     await using mended = await withBadOne();
     await hook(mended.host, "a.test");
     await mended.host.certbot.write(
@@ -152,33 +155,58 @@ describe("a regression of one used lineage", () => {
     expect(retried).toMatchObject({ exitCode: 0, reloads: 0 });
   });
 
-  it("holds nobody back who is served nowhere yet", async () => {
-    await using site = await withBadOne();
-    const { host, address } = site;
-    await host.livecert.document(["deploy", "a.test", "--holdback", "1ms"]);
-    await host.certbot.write("b.test", await host.files(["b.test"]));
-    const added = await host.renew("c.test");
-    await host.nginx.configure({
-      http: ["a.test", "b.test"]
-        .map((name) =>
-          serverBlock({
-            listen: [`${address} ssl`],
-            names: name === "b.test" ? [name, "www.b.test"] : [name],
-            pairs: [host.pair(name)],
-          }),
-        )
-        .concat(
-          serverBlock({
-            listen: [`${address} ssl`],
-            names: ["c.test"],
-            pairs: [added],
-          }),
-        )
-        .join(""),
-    });
-    const document = await host.livecert.document(["deploy", "c.test"]);
-    expect(document).toMatchObject({ exitCode: 0, reloads: 1 });
-  });
+  it.each([
+    {
+      words: ["c.test"],
+      found: { "c.test": "deployed", "a.test": "deployed" },
+    },
+    {
+      words: [],
+      found: {
+        "a.test": "deployed",
+        "b.test": "rejected",
+        "c.test": "deployed",
+      },
+    },
+  ])(
+    "holds nobody back who is served nowhere yet, and what goes live along is told: deploy $words",
+    async ({ words, found }) => {
+      await using site = await withBadOne();
+      const { host, address } = site;
+      const added = await host.renew("c.test");
+      await host.nginx.configure({
+        http: ["a.test", "b.test"]
+          .map((name) =>
+            serverBlock({
+              listen: [`${address} ssl`],
+              names: name === "b.test" ? [name, "www.b.test"] : [name],
+              pairs: [host.pair(name)],
+            }),
+          )
+          .concat(
+            serverBlock({
+              listen: [`${address} ssl`],
+              names: ["c.test"],
+              pairs: [added],
+            }),
+          )
+          .join(""),
+      });
+      const document = await host.livecert.document(["deploy", ...words]);
+      expect(outcomes(document)).toEqual(found);
+      expect(document.reloads).toBe(1);
+      expect(document.warnings.join()).toContain(
+        "also brings b.test live, which is bad",
+      );
+      const rejected = document.lineages.find(({ name }) => name === "b.test");
+      if (rejected !== undefined) {
+        expect(rejected.reason).toContain("has brought it live at");
+        expect(rejected.probes[0]?.after).toBe(await host.onDisk("b.test"));
+      }
+      const again = await host.livecert.document(["retry"]);
+      expect(again).toMatchObject({ exitCode: 0, reloads: 0 });
+    },
+  );
 });
 
 describe("a fatal fault of one used lineage that nginx -t accepts", () => {

@@ -39,6 +39,8 @@ export interface Situation {
   readonly isReferenced: boolean;
   /** The source is an older version of a lineage: a copy, or a link into `archive/`. */
   readonly isOutdatedCopy: boolean;
+  /** Mounted singly into its container, which keeps the file of that day: no reload loads another one. */
+  readonly isPinned: boolean;
   /** The path holds a variable: Nginx loads it at each handshake. */
   readonly isDynamic: boolean;
   readonly served: Served;
@@ -120,6 +122,7 @@ export const decisionTable = [
     applies: (s) => s.served.kind === "same",
     outcome: "live",
   },
+  { name: "pinned-mount", applies: (s) => s.isPinned, outcome: "stale" },
   {
     name: "loaded-by-evidence",
     applies: isLoadedByEvidence,
@@ -182,6 +185,25 @@ export function decide(
       : { kind: "conclude", row: name, outcome };
   }
   throw new Error("the last row of the decision table applies to everything");
+}
+
+/** Rows that only say why no reload is made on account of this source. */
+const waiting: ReadonlySet<DecisionRow> = new Set([
+  "reload-limit",
+  "held-back",
+  "draining",
+  "configuration-resting",
+]);
+
+/** What becomes of a source when Nginx is reloaded on account of another: that reload loads this one's files too. */
+export function decideAlong(
+  situation: Situation,
+  alone: Decision & { readonly row: DecisionRow },
+): Decision & { readonly row: DecisionRow } {
+  if (!waiting.has(alone.row)) return alone;
+  return situation.isDryRun
+    ? { kind: "conclude", row: "dry-run", outcome: "stale" }
+    : { kind: "reload", row: "reload" };
 }
 
 /** Obstacles that still hold this source back; `--force` overrides regressions elsewhere, never fatal findings. */

@@ -22,6 +22,10 @@ export interface Circumstances {
   readonly label: string;
   readonly findings: readonly Finding[];
   readonly obstacles: readonly Obstacle[];
+  /** A person said `--force`. */
+  readonly isForced: boolean;
+  /** Where a reload that others needed has brought it live, although it was held back itself. */
+  readonly broughtAlongTo: readonly string[];
   /** Nginx's words, or why it could not be asked. */
   readonly nginxErrors: readonly string[];
   /** What makes Nginx's test fail, where that is a certificate source. */
@@ -31,6 +35,10 @@ export interface Circumstances {
   /** The certificate file of the source. */
   readonly certificate: string;
   readonly liveCertificate: string | null;
+  /** What keeps a renewal from this Nginx whatever is reloaded; null: nothing. */
+  readonly obstruction: Explanation | null;
+  /** Where Nginx does not run and what starts it is not systemd. */
+  readonly startRemedy: string | null;
   readonly masterPid: number | null;
   readonly nginx: "running" | "not-running" | "foreign" | "absent";
   readonly draining: number;
@@ -55,11 +63,7 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
         `Nginx was not touched; after mending it: ${deploy}`,
       );
     case "regression":
-      return worst(
-        about,
-        "regression",
-        `mend it, or deploy it all the same: ${deploy} --force`,
-      );
+      return regression(about, deploy);
     case "stopped-by-certbot":
       return {
         reason:
@@ -75,7 +79,13 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
         reason: `Nginx could not be asked for its configuration: ${said(about)}`,
         remedy: "livecert doctor",
       };
+    case "pinned-mount":
+      return {
+        reason: about.obstruction?.reason ?? "it is mounted as a single file",
+        remedy: about.obstruction?.remedy ?? null,
+      };
     case "outdated-copy":
+      if (about.obstruction !== null) return about.obstruction;
       return {
         reason: `Nginx loads an older version of ${about.label}, a copy that no renewal changes: ${about.directive ?? "its configuration"}`,
         remedy: `let that directive name ${about.liveCertificate ?? "the file below live/"}, then nginx -t && nginx -s reload`,
@@ -137,7 +147,10 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
         remedy: `${deploy} (loads both), or wait until those files have been quiet`,
       };
     case "dry-run":
-      return { reason: notLoaded(about), remedy: deploy };
+      return {
+        reason: notLoaded(about),
+        remedy: about.isForced ? `${deploy} --force` : deploy,
+      };
     case "reload":
       return { reason: "Nginx is reloaded", remedy: null };
   }
@@ -211,6 +224,19 @@ function worst(
   };
 }
 
+function regression(about: Circumstances, deploy: string): Explanation {
+  const explanation = worst(
+    about,
+    "regression",
+    `mend it, or deploy it all the same: ${deploy} --force`,
+  );
+  if (about.broughtAlongTo.length === 0) return explanation;
+  return {
+    ...explanation,
+    reason: `${explanation.reason}; a reload that others needed has brought it live at ${about.broughtAlongTo.join(", ")}`,
+  };
+}
+
 function notRunning(about: Circumstances): Explanation {
   switch (about.nginx) {
     case "foreign":
@@ -221,13 +247,16 @@ function notRunning(about: Circumstances): Explanation {
     case "absent":
       return {
         reason: `there is no Nginx to look after: ${said(about)}`,
-        remedy: "set --nginx-bin where it is somewhere else; livecert doctor",
+        remedy:
+          about.startRemedy ??
+          "set --nginx-bin where it is somewhere else; livecert doctor",
       };
     case "running":
     case "not-running":
       return {
         reason: `Nginx is not running: ${said(about)}`,
         remedy:
+          about.startRemedy ??
           "systemctl start nginx; it then loads the files as they are, and livecert retry verifies it",
       };
   }

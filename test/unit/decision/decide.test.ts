@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   decide,
   decideAfterReload,
+  decideAlong,
   decisionTable,
   type DecisionRow,
   type Situation,
@@ -19,6 +20,7 @@ const renewed: Situation = {
   configuration: "ok",
   isReferenced: true,
   isOutdatedCopy: false,
+  isPinned: false,
   isDynamic: false,
   served: { kind: "different" },
   reloadsMade: 0,
@@ -80,6 +82,12 @@ const rows: readonly [DecisionRow, Partial<Situation>, string][] = [
     "already-served",
     { served: { kind: "same" }, isForced: true, reloadsMade: 2 },
     "live",
+  ],
+  ["pinned-mount", { isPinned: true, isForced: true }, "stale"],
+  [
+    "pinned-mount",
+    { isPinned: true, served: { kind: "unseen", evidence: "loaded" } },
+    "stale",
   ],
   [
     "loaded-by-evidence",
@@ -157,6 +165,7 @@ describe("decide", () => {
     configuration: fc.constantFrom("ok", "refused", "unknown"),
     isReferenced: fc.boolean(),
     isOutdatedCopy: fc.boolean(),
+    isPinned: fc.boolean(),
     isDynamic: fc.boolean(),
     served: fc.constantFrom(
       { kind: "same" },
@@ -191,6 +200,38 @@ describe("decide", () => {
       }),
       { numRuns: 5_000 },
     );
+  });
+});
+
+describe("decideAlong", () => {
+  it.each([
+    ["held-back", { obstacles: [obstacle] }],
+    ["reload-limit", { reloadsMade: 2 }],
+    ["draining", { drainingGenerations: 3 }],
+    ["configuration-resting", { configurationMustRest: true }],
+  ] as const)(
+    "takes along what waits for itself (%s), and says so in a dry run",
+    (row, changes) => {
+      const situation: Situation = { ...renewed, ...changes };
+      const alone = decide(situation);
+      expect(alone.row).toBe(row);
+      expect(decideAlong(situation, alone)).toMatchObject({ kind: "reload" });
+      expect(
+        decideAlong({ ...situation, isDryRun: true }, alone),
+      ).toMatchObject({ row: "dry-run", outcome: "stale" });
+    },
+  );
+
+  it.each([
+    { fatal: [fatal] },
+    { regressions: [regression] },
+    { served: { kind: "same" } },
+    { isReferenced: false },
+    { isStillReloading: true },
+  ] as const)("leaves everything else as it was decided: %j", (changes) => {
+    const situation: Situation = { ...renewed, ...changes };
+    const alone = decide(situation);
+    expect(decideAlong(situation, alone)).toBe(alone);
   });
 });
 

@@ -11,11 +11,15 @@ const about: Circumstances = {
   label: "example.org",
   findings: [],
   obstacles: [],
+  isForced: false,
+  broughtAlongTo: [],
   nginxErrors: ["nginx: [emerg] no luck today"],
   culprits: [],
   directive: "/etc/nginx/nginx.conf:7",
   certificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
   liveCertificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
+  obstruction: null,
+  startRemedy: null,
   masterPid: 812,
   nginx: "running",
   draining: 3,
@@ -66,6 +70,19 @@ describe("the reason", () => {
       "every handshake fails at 127.0.0.1:443 (example.org); Nginx has not loaded the files on disk",
       "no handshake could show what is served, and Nginx has not been reloaded since the files were written",
     ]);
+  });
+
+  it("names the command that does what a forced dry run has shown", () => {
+    const { remedy } = explain("dry-run", { ...about, isForced: true });
+    expect(remedy).toBe(`${explain("dry-run", about).remedy ?? ""} --force`);
+  });
+
+  it("tells where a held-back certificate has gone live all the same", () => {
+    const broughtAlongTo = ["127.0.0.1:443 (a.test)"];
+    const { reason } = explain("regression", { ...about, broughtAlongTo });
+    expect(reason).toMatch(
+      /has brought it live at 127\.0\.0\.1:443 \(a\.test\)$/,
+    );
   });
 
   it("says until when another source holds this one back, to the second", () => {

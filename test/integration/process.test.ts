@@ -29,8 +29,14 @@ import {
   findProgram,
 } from "../../src/adapters/process/trust.ts";
 import { hasEnded } from "../support/processes.ts";
+import { run } from "../support/run.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { waitFor } from "../support/wait.ts";
+
+const outOfDescriptors = join(
+  import.meta.dirname,
+  "../support/programs/out-of-descriptors.ts",
+);
 
 function shell(
   script: string,
@@ -104,6 +110,19 @@ describe("running a program", () => {
   ])("tells when the program %s", async (_, program, reason) => {
     const result = await runProgram({ program, args: [], timeoutMs: 60_000 });
     expect(result).toMatchObject({ kind: "not-started", reason });
+  });
+
+  it("tells when no descriptor is left for the program's pipes", async () => {
+    const { stdout, stderr } = await run(
+      process.execPath,
+      ["--import", "tsx", outOfDescriptors],
+      { through: ["prlimit", "--nofile=80"] },
+    );
+    expect(stderr).toBe("");
+    expect(JSON.parse(stdout)).toEqual({
+      run: { kind: "not-started", reason: "too many open files" },
+      companion: "too many open files",
+    });
   });
 
   it("refuses an argument with a NUL byte, which no program could get", async () => {

@@ -3,6 +3,7 @@
  * expected to end then. It has a process group of its own, so that a terminal's Ctrl-C does not reach it before us.
  */
 import { execa } from "execa";
+import { outOfDescriptors, unlessOutOfDescriptors } from "./descriptors.ts";
 import { cleanEnvironment } from "./environment.ts";
 
 export interface Companion {
@@ -19,24 +20,37 @@ export interface Companion {
   finish(): Promise<void>;
 }
 
+const options = {
+  extendEnv: false,
+  cwd: "/",
+  stdin: "pipe",
+  stdout: "pipe",
+  stderr: "pipe",
+  buffer: { stdout: false, stderr: true },
+  maxBuffer: 4_096,
+  reject: false,
+  detached: true,
+  cleanup: false,
+} as const;
+
+const neverStarted: Companion = {
+  pid: null,
+  write: () => undefined,
+  firstOutput: Promise.resolve(null),
+  ended: Promise.resolve(outOfDescriptors),
+  terminate: () => Promise.resolve(),
+  finish: () => Promise.resolve(),
+};
+
 /** @param program absolute and checked by the caller, as for runProgram. */
 export function startCompanion(
   program: string,
   args: readonly string[],
 ): Companion {
-  const child = execa(program, args, {
-    env: cleanEnvironment(),
-    extendEnv: false,
-    cwd: "/",
-    stdin: "pipe",
-    stdout: "pipe",
-    stderr: "pipe",
-    buffer: { stdout: false, stderr: true },
-    maxBuffer: 4_096,
-    reject: false,
-    detached: true,
-    cleanup: false,
-  });
+  const child = unlessOutOfDescriptors(() =>
+    execa(program, args, { ...options, env: cleanEnvironment() }),
+  );
+  if (child === null) return neverStarted;
   // It may end before it has read everything; its end tells that already.
   child.stdin.on("error", () => undefined);
   const ended = child.then((result) =>

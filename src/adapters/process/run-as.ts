@@ -3,6 +3,7 @@
  * rights, so its owner needs no way to it, and none that leads elsewhere helps him.
  */
 import { execa } from "execa";
+import { outOfDescriptors, unlessOutOfDescriptors } from "./descriptors.ts";
 import { cleanEnvironment } from "./environment.ts";
 
 export interface RunAsRequest {
@@ -30,19 +31,23 @@ const killAfterMs = 1_000;
 /** Every end is a value. The other user's groups are that one alone. */
 export async function runAs(request: RunAsRequest): Promise<RunAsResult> {
   const { user, directory, timeoutMs, signal } = request;
-  const result = await execa(request.program, request.args, {
-    env: cleanEnvironment({ HOME: "/" }),
-    extendEnv: false,
-    cwd: `/proc/${String(process.pid)}/fd/${String(directory)}`,
-    uid: user.uid,
-    gid: user.gid,
-    stdio: [request.input, "pipe", "pipe", request.descriptor3],
-    timeout: timeoutMs,
-    cancelSignal: signal,
-    forceKillAfterDelay: killAfterMs,
-    maxBuffer: maxOutputBytes,
-    reject: false,
-  });
+  const child = unlessOutOfDescriptors(() =>
+    execa(request.program, request.args, {
+      env: cleanEnvironment({ HOME: "/" }),
+      extendEnv: false,
+      cwd: `/proc/${String(process.pid)}/fd/${String(directory)}`,
+      uid: user.uid,
+      gid: user.gid,
+      stdio: [request.input, "pipe", "pipe", request.descriptor3],
+      timeout: timeoutMs,
+      cancelSignal: signal,
+      forceKillAfterDelay: killAfterMs,
+      maxBuffer: maxOutputBytes,
+      reject: false,
+    }),
+  );
+  if (child === null) return { kind: "failed", reason: outOfDescriptors };
+  const result = await child;
   if (result.exitCode === 0) return { kind: "ended", stdout: result.stdout };
   const words = result.stderr.trimEnd().split("\n").at(-1) ?? "";
   const reason = words === "" ? (result.shortMessage ?? "failed") : words;

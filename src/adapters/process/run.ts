@@ -9,6 +9,7 @@ import { isAbsolute } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa, type ResultPromise } from "execa";
+import { outOfDescriptors, unlessOutOfDescriptors } from "./descriptors.ts";
 import { cleanEnvironment } from "./environment.ts";
 
 export interface ProgramRequest {
@@ -69,7 +70,11 @@ export async function runProgram(
     return { kind: "not-started", reason: "a NUL byte", ...nothingWritten };
 
   const maxOutputBytes = request.maxOutputBytes ?? defaultMaxOutputBytes;
-  const child = execa(request.program, request.args, childOptions(request));
+  const child = unlessOutOfDescriptors(() =>
+    execa(request.program, request.args, childOptions(request)),
+  );
+  if (child === null)
+    return { kind: "not-started", reason: outOfDescriptors, ...nothingWritten };
   const forget = endWithUs(child);
   const stop = watchLimits(request);
   const output = gather(child, maxOutputBytes, () => stop.ask("overflowed"));
@@ -228,7 +233,7 @@ const startFailures: Readonly<Record<string, string>> = {
   ENOEXEC: "not a program",
   EAGAIN: "too many processes",
   ENOMEM: "not enough memory",
-  EMFILE: "too many open files",
+  EMFILE: outOfDescriptors,
   E2BIG: "its arguments are too long",
   ETXTBSY: "it is being written",
 };

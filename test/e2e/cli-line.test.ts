@@ -200,14 +200,22 @@ exit 2
   it("checks what the values lead to", async () => {
     await using terminal = await Terminal.open();
     expect(
-      await terminal.transcript(["config", "check", "--roots", "none.pem"], {
+      await terminal.transcript(["config", "check"], {
         environment: { LIVECERT_STATE_DRI: "/x" },
       }),
     ).toBe(
-      `$ livecert config check --roots none.pem
+      `$ livecert config check
 warning: LIVECERT_STATE_DRI means nothing to livecert, did you mean LIVECERT_STATE_DIR?
-warning: $DIR/none.pem cannot be read, so its trust roots are missing
 configuration is valid
+`,
+    );
+    expect(
+      await terminal.transcript(["config", "check", "--roots", "none.pem"]),
+    ).toBe(
+      `$ livecert config check --roots none.pem
+livecert: error: trust roots cannot be read from $DIR/none.pem: it does not exist
+livecert: hint: name a PEM file with root certificates
+exit 2
 `,
     );
     const program = join(terminal.directory, "nginx");

@@ -1,5 +1,5 @@
-import { access, constants } from "node:fs/promises";
 import { checkOwnership } from "../../adapters/process/trust.ts";
+import { machineRoots } from "../../adapters/tls/roots.ts";
 import { assertNever } from "../../core/assert-never.ts";
 import { describeOrigin, unknownVariables } from "../../core/settings/merge.ts";
 import { optionKeys, options } from "../../core/settings/options.ts";
@@ -51,14 +51,16 @@ function show(invocation: Invocation<ConfigArguments>): string {
   );
 }
 
-/** What has come so far has the right keys and types; this looks at what the values lead to. */
+/**
+ * What has come so far has the right keys and types; this looks at what the values lead to.
+ *
+ * @throws LivecertError what any other command would say of them
+ */
 async function check(invocation: Invocation<ConfigArguments>): Promise<string> {
   const { settings, environment } = invocation;
   await refuseUnsafePrograms(invocation);
-  const warnings = [
-    ...unknownVariables(environment).map(describeVariable),
-    ...(await unreadableRoots(settings.roots)),
-  ];
+  await machineRoots(settings.roots);
+  const warnings = unknownVariables(environment).map(describeVariable);
   if (settings.json) return renderJson({ schema: 1, valid: true, warnings });
   return [
     ...warnings.map((text) => `warning: ${text}`),
@@ -94,18 +96,4 @@ function describeVariable(found: {
   const suggestion =
     found.nearest === null ? "" : `, did you mean ${found.nearest}?`;
   return `${found.variable} means nothing to livecert${suggestion}`;
-}
-
-async function unreadableRoots(
-  paths: readonly string[],
-): Promise<readonly string[]> {
-  const looked = await Promise.all(
-    paths.map(async (path) =>
-      access(path, constants.R_OK).then(
-        () => null,
-        () => `${path} cannot be read, so its trust roots are missing`,
-      ),
-    ),
-  );
-  return looked.filter((warning) => warning !== null);
 }

@@ -8,6 +8,7 @@ import type {
   HookArguments,
   Invocation,
   NoArguments,
+  StatusArguments,
   NotifyArguments,
   RollbackArguments,
   UsesArguments,
@@ -160,11 +161,16 @@ export const commands: Readonly<Record<string, Command>> = {
     read: (line) => ({ dump: textOf(line, "dump") }),
     load: () => import("./commands/uses.ts"),
   }),
-  status: declare<NoArguments>({
+  status: declare<StatusArguments>({
     text: "is every certificate live?",
     words: null,
-    options: {},
-    read: () => ({}),
+    options: {
+      nagios: {
+        type: "switch",
+        text: "print one line and exit with 0 to 3, as Nagios, Icinga and Zabbix expect of a plug-in",
+      },
+    },
+    read: (line) => ({ nagios: line.own.get("nagios") === true }),
     load: () => import("./commands/status.ts"),
   }),
   history: declare<HistoryArguments>({

@@ -78,6 +78,11 @@ export interface RollbackArguments {
   readonly publication: string;
 }
 
+export interface StatusArguments {
+  /** One line and the exit code of a monitoring plug-in. */
+  readonly nagios: boolean;
+}
+
 export interface ConfigArguments {
   readonly action: "show" | "check" | "schema";
 }

@@ -1,6 +1,7 @@
 import { isJournal } from "../adapters/log/journal.ts";
 import { createLog, type OpenLog } from "../adapters/log/log.ts";
 import { switchWords } from "../core/settings/value.ts";
+import { unknownAnswer } from "../core/report/nagios.ts";
 import type { LogLevel } from "../core/settings/settings.ts";
 import { commands } from "./commands.ts";
 import { describeFailure, failureDocument, failureText } from "./failure.ts";
@@ -49,7 +50,7 @@ export async function runCommandLine(process: Process): Promise<number> {
     isJson = loaded.settings.json;
     return await call(process, line, loaded, log);
   } catch (error) {
-    return reportFailure(error, process, log, isJson ? "json" : "text");
+    return reportFailure(error, process, log, formatOf(process, isJson));
   } finally {
     await log.flush();
   }
@@ -59,6 +60,13 @@ export async function runCommandLine(process: Process): Promise<number> {
 function asksForJson({ words, environment }: Process): boolean {
   const given = environment["LIVECERT_JSON"] ?? "";
   return words.includes("--json") || switchWords[given.toLowerCase()] === true;
+}
+
+type FailureFormat = "json" | "nagios" | "text";
+
+function formatOf({ words }: Process, isJson: boolean): FailureFormat {
+  if (words.includes("--nagios")) return "nagios";
+  return isJson ? "json" : "text";
 }
 
 /** For what was thrown where nobody waits for it; the exit code. */
@@ -139,7 +147,7 @@ function reportFailure(
   error: unknown,
   process: Process,
   log: OpenLog,
-  format: "json" | "text",
+  format: FailureFormat,
 ): number {
   const failure = describeFailure(error, process.signal);
   if (failure.isDefect) log.error("unexpected error", { error });
@@ -150,5 +158,9 @@ function reportFailure(
     const command = process.words.find((word) => word in commands) ?? null;
     output(process.stdout).write(renderJson(failureDocument(command, failure)));
   }
-  return failure.exitCode;
+  if (format !== "nagios") return failure.exitCode;
+  // Monitoring reads standard output, and would take a usage error's code for a certificate in danger.
+  const { line, exitCode } = unknownAnswer(failure.message);
+  output(process.stdout).write(`${line}\n`);
+  return exitCode;
 }

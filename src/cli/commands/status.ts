@@ -1,8 +1,10 @@
 import { composeWorld, newRunId } from "../../compose.ts";
+import type { StatusDocument } from "../../core/report/document.ts";
 import { eventOf } from "../../core/report/events.ts";
+import { pluginAnswer } from "../../core/report/nagios.ts";
 import { run as runPipeline } from "../../pipeline/run.ts";
 import { readPresence } from "../../service/presence.ts";
-import type { Invocation, NoArguments } from "../invocation.ts";
+import type { Invocation, StatusArguments } from "../invocation.ts";
 import { printStatus } from "../print-run.ts";
 
 /** As many lines of the journal as the document has. */
@@ -10,8 +12,18 @@ const shownEvents = 50;
 
 /** Is every certificate live? Looks at everything, changes nothing. */
 export async function run(
-  invocation: Invocation<NoArguments>,
+  invocation: Invocation<StatusArguments>,
 ): Promise<number> {
+  const document = await statusNow(invocation);
+  if (!invocation.arguments.nagios) return printStatus(invocation, document);
+  const { line, exitCode } = pluginAnswer(document, invocation.now());
+  invocation.stdout.write(`${line}\n`);
+  return exitCode;
+}
+
+async function statusNow(
+  invocation: Invocation<unknown>,
+): Promise<StatusDocument> {
   const world = await composeWorld(invocation);
   const document = await runPipeline(world, {
     run: newRunId(),
@@ -23,10 +35,10 @@ export async function run(
     settleMs: world.settings.limits.settleHookMs,
   });
   const events = await world.store.journal.read({ limit: shownEvents });
-  return printStatus(invocation, {
+  return {
     ...document,
     at: world.now().toISOString(),
     watcher: await readPresence(world.settings.runDir),
     events: events.map(eventOf),
-  });
+  };
 }

@@ -7,6 +7,8 @@ export interface Health {
   readonly inUse: number;
   /** Each list holds names, and a certificate is in one of them only, the most grave. */
   readonly expired: readonly string[];
+  /** Less than a tenth of its lifetime is left. */
+  readonly ending: readonly string[];
   readonly notLive: readonly string[];
   readonly overdue: readonly string[];
   readonly unverified: readonly string[];
@@ -29,6 +31,7 @@ export function judgeHealth(
   return {
     inUse: used.length,
     expired: named("expired"),
+    ending: named("ending"),
     notLive: named("not-live"),
     overdue: named("overdue"),
     unverified: named("unverified"),
@@ -38,15 +41,22 @@ export function judgeHealth(
 }
 
 /** Nothing is expired, overdue or not live; what could not be seen is no verdict. */
-export function isHealthy({ expired, notLive, overdue }: Health): boolean {
-  return expired.length + notLive.length + overdue.length === 0;
+export function isHealthy({
+  expired,
+  ending,
+  notLive,
+  overdue,
+}: Health): boolean {
+  return expired.length + ending.length + notLive.length + overdue.length === 0;
 }
 
-type Verdict = "expired" | "not-live" | "overdue" | "unverified" | "fine";
+type Verdict =
+  "expired" | "ending" | "not-live" | "overdue" | "unverified" | "fine";
 
 function verdictOn(report: LineageReport, now: Date): Verdict {
   const expiry = expiryOf(report);
   if (expiry !== null && expiry.getTime() <= now.getTime()) return "expired";
+  if (isEnding(report, now)) return "ending";
   if (report.outcome !== null && isFailure(report.outcome)) return "not-live";
   if (isPast(report.renewalDue, now)) return "overdue";
   return isSeen(report.outcome) ? "fine" : "unverified";
@@ -56,15 +66,30 @@ function isSeen(outcome: Outcome | null): boolean {
   return outcome === "live" || outcome === "deployed";
 }
 
+function isEnding(report: LineageReport, now: Date): boolean {
+  const dates = datesOf(report);
+  if (dates === null) return false;
+  const end = Date.parse(dates.notAfter);
+  const lifetime = end - Date.parse(dates.notBefore);
+  return end - now.getTime() < lifetime / 10;
+}
+
 /** Later than due: the moment itself is still in time. */
 function isPast(instant: string | null, now: Date): boolean {
   return instant !== null && Date.parse(instant) < now.getTime();
 }
 
 /** When clients begin to refuse it: of what is served, of the file where nothing was seen. */
-export function expiryOf({ served, leaf }: LineageReport): Date | null {
-  const instant = served[0]?.notAfter ?? leaf?.notAfter;
-  return instant === undefined ? null : new Date(instant);
+export function expiryOf(report: LineageReport): Date | null {
+  const dates = datesOf(report);
+  return dates === null ? null : new Date(dates.notAfter);
+}
+
+function datesOf({
+  served,
+  leaf,
+}: LineageReport): LineageReport["leaf"] | LineageReport["served"][number] {
+  return served[0] ?? leaf;
 }
 
 function firstToExpire(used: readonly LineageReport[]): Health["next"] {
@@ -93,9 +118,10 @@ function nextTurn(used: readonly LineageReport[], now: Date): Date | null {
 
 /** One line: `all 12 certificates are live`, or what is wrong, the most grave first. */
 export function describeHealth(health: Health): string {
-  const { expired, notLive, overdue, unverified, inUse } = health;
+  const { expired, ending, notLive, overdue, unverified, inUse } = health;
   const wrong = [
     ...phrase(expired, "expired"),
+    ...phrase(ending, "about to expire"),
     ...phrase(notLive, "not live"),
     ...phrase(overdue, "overdue for renewal"),
     ...phrase(unverified, "could not be seen"),

@@ -16,6 +16,7 @@ import {
   type Present,
   type Weighed,
 } from "../core/validation/no-regression.ts";
+import type { Obstruction } from "../ports.ts";
 import { isPattern, lineageFiles } from "./candidates.ts";
 import type { Discovery } from "./discover.ts";
 import {
@@ -44,6 +45,8 @@ export interface Candidate {
   readonly source: CertificateSource | null;
   /** This source is an older version of `lineage`: a copy, or a link into `archive/`. */
   readonly isOutdatedCopy: boolean;
+  /** What keeps a renewal from this Nginx whatever is reloaded; null: nothing. */
+  readonly obstruction: Obstruction | null;
 }
 
 export interface Assessment {

@@ -45,6 +45,7 @@ export function candidatesOf(
     source: CertificateSource,
   ): readonly UsedCandidate[] => {
     const files = localFiles(target, model, source);
+    if (files === null) return [];
     if (isPattern(source)) return matchingLineages(source, files, lineages);
     const lineage =
       known.get(dirname(files.certificate)) ??
@@ -80,7 +81,13 @@ function candidate(
   source: CertificateSource,
   files: SourceFiles,
 ): UsedCandidate {
-  return { files, lineage: files.lineage, source, isOutdatedCopy: false };
+  return {
+    files,
+    lineage: files.lineage,
+    source,
+    isOutdatedCopy: false,
+    obstruction: null,
+  };
 }
 
 /** A candidate that Nginx's configuration names. */
@@ -133,15 +140,18 @@ function unservedSources(model: NginxModel): readonly CertificateSource[] {
     }));
 }
 
+/** null: its certificate cannot be reached from here. A key that cannot is not asked for. */
 function localFiles(
   target: Target,
   model: NginxModel,
   { certificate, key, passwordFile, servers }: CertificateSource,
-): Omit<SourceFiles, "lineage"> {
+): Omit<SourceFiles, "lineage"> | null {
   const local = (path: string | null): string | null =>
-    path === null ? null : (target.localPath(path) ?? path);
+    path === null ? null : target.localPath(path);
+  const localCertificate = local(certificate);
+  if (localCertificate === null) return null;
   return {
-    certificate: local(certificate) ?? certificate,
+    certificate: localCertificate,
     key: local(key),
     passwordFile: local(passwordFile),
     securityLevel: securityLevelOf(model, servers),
@@ -188,6 +198,23 @@ export async function markCopies(
   );
 }
 
+/** Those that Nginx loads from where a renewal does not reach. */
+export async function markObstructions(
+  target: Target,
+  candidates: readonly Candidate[],
+): Promise<readonly Candidate[]> {
+  return Promise.all(
+    candidates.map(async (candidate) => {
+      const { source } = candidate;
+      if (source === null || source.dynamic) return candidate;
+      const obstruction =
+        (await target.obstruction(source.certificate)) ??
+        (source.key === null ? null : await target.obstruction(source.key));
+      return { ...candidate, obstruction };
+    }),
+  );
+}
+
 /** Splits the sources of a target into those that the run is about and all others. */
 export function inScope(
   candidates: readonly Candidate[],
@@ -221,5 +248,6 @@ export function unusedLineages(
       lineage,
       source: null,
       isOutdatedCopy: false,
+      obstruction: null,
     }));
 }

@@ -185,15 +185,25 @@ async function observePoint(
   let sight = await look(world, plan, point);
   for (let again = 1; again < times && sight.verdict === "live"; again++)
     sight = await look(world, plan, point);
-  const { address, servername, serverId } = point;
+  const { servername, serverId } = point;
   return {
     target: plan.target.name,
-    address,
+    address: askedAddress(plan, point),
     servername,
     serverId,
     point,
     sight,
   };
+}
+
+/** Where the probe connects; the listener's own address where it cannot. */
+function askedAddress(
+  { target, generation }: ProbePlan,
+  { address }: ProbePoint,
+): string {
+  const reached = target.reach(address, generation.master);
+  const isSocket = address.startsWith("unix:");
+  return reached.kind === "reachable" && !isSocket ? reached.address : address;
 }
 
 async function look(

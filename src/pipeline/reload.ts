@@ -85,14 +85,18 @@ async function waitForGeneration(input: {
     pollMs = Math.min(pollMs * 2, slowestPollMs)
   ) {
     await delay(pollMs, undefined, { signal });
+    const waitedMs = performance.now() - startedMs;
     const generation = await target.generation(before.master);
-    if (generation === null)
+    if (generation === null) {
+      const started = await startedAnew(target, signal);
+      if (started !== null) return tookEffect(started);
+      if (waitedMs < patience) continue;
       return refused(before, ["the Nginx master has ended since the signal"]);
+    }
     if (hasTakenEffect(before, generation)) return tookEffect(generation);
     const said = await mark.refusals(before.master);
     const isTrying = said.length > 0 && said.every(isTakenAddress);
     if (said.length > 0 && !isTrying) return refused(generation, said);
-    const waitedMs = performance.now() - startedMs;
     if (waitedMs < patience || (isTrying && waitedMs < bindingMs)) continue;
     if (isTrying) return refused(generation, said);
     // A master without workers reads its configuration itself; only a handshake can tell more.
@@ -101,6 +105,17 @@ async function waitForGeneration(input: {
     if (waitedMs >= limits.generationMaxMs)
       return stillBusy(generation, waitedMs);
   }
+}
+
+/** Somebody restarted it, or re-created its container, meanwhile: it has loaded the files as they are. */
+async function startedAnew(
+  target: Target,
+  signal: AbortSignal,
+): Promise<Generation | null> {
+  const state = await target.inspect(signal);
+  return state.kind === "running" && state.generation.workers.length > 0
+    ? state.generation
+    : null;
 }
 
 function tookEffect(generation: Generation): Reloaded {

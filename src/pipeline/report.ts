@@ -98,12 +98,15 @@ function reportLineage(
   );
   const leaf = examined?.examination.leaf ?? null;
   const served = concluded.flatMap(leavesServed);
+  // Only where they differ does it matter which Nginx is meant.
+  const differ = concluded.some((one) => one.outcome !== outcome);
+  const place = differ && decisive !== undefined ? `${decisive.target}: ` : "";
   return {
     name: candidate?.lineage?.name ?? null,
     path,
     outcome,
     last: lastOf(decisive),
-    reason: decisive?.reason ?? null,
+    reason: decisive === undefined ? null : place + decisive.reason,
     remedy: decisive?.remedy ?? null,
     leaf:
       leaf === null

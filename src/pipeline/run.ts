@@ -38,10 +38,11 @@ export async function run(
     request,
     named,
   );
-  const results: TargetResult[] = [];
+  const all: TargetResult[] = [];
   for (const target of world.targets) {
-    results.push(await runTarget({ world, request, target, examined }));
+    all.push(await runTarget({ world, request, target, examined }));
   }
+  const results = leaveToUsers(all);
   const unwritten = request.isDryRun
     ? []
     : await world.stopwatch.time("record", () =>
@@ -51,8 +52,38 @@ export async function run(
   return reportRun(world, request, results, reports, [
     ...warnings,
     ...unwritten,
+    ...idleWarnings(results),
     ...hints,
   ]);
+}
+
+/** Where one target uses a lineage, the others have nothing to say of it, whatever state they are in. */
+function leaveToUsers(
+  results: readonly TargetResult[],
+): readonly TargetResult[] {
+  const used = new Set(
+    results
+      .flatMap(({ concluded }) => concluded)
+      .filter(({ assessment }) => assessment.candidate.source !== null)
+      .map(({ assessment }) => assessment.candidate.lineage?.path),
+  );
+  return results.map((result) => ({
+    ...result,
+    concluded: result.concluded.filter(
+      ({ assessment: { candidate } }) =>
+        candidate.source !== null || !used.has(candidate.lineage?.path),
+    ),
+  }));
+}
+
+/** A target that does not run and of which no lineage speaks must not be silent. */
+function idleWarnings(results: readonly TargetResult[]): readonly string[] {
+  if (results.length < 2) return [];
+  return results.flatMap(({ discovery: { state, target }, concluded }) =>
+    state.kind === "running" || concluded.length > 0
+      ? []
+      : [`${target.name}: ${state.reason}`],
+  );
 }
 
 async function recordAll(

@@ -46,6 +46,7 @@ export async function situate(
     configuration: discovery.configuration,
     isReferenced: candidate.source !== null,
     isOutdatedCopy: candidate.isOutdatedCopy,
+    isPinned: candidate.obstruction?.kind === "pinned",
     isDynamic: candidate.source?.dynamic ?? false,
     served,
     reloadsMade: history.made,

@@ -2,8 +2,9 @@
  * Certificates that lie in a container's own file system, copied to the run directory, so that they are judged and compared
  * like all others. Certificates only: a key never leaves its container.
  */
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { defaultMaxBytes, readFileBounded } from "../files/read-file.ts";
 import { replaceFile } from "../files/replace.ts";
 import type { Engine } from "./engine.ts";
@@ -26,16 +27,22 @@ export interface InnerReading {
 
 /** @param directory null: nothing may be written */
 export function openCopies(directory: string | null): Copies {
-  const made = new Map<string, string>();
+  const made = new Set<string>();
+  const placeOf = (path: string): string | null =>
+    directory === null ? null : join(directory, resolve("/", path));
   return {
-    pathOf: (path) => made.get(path) ?? null,
+    pathOf: (path) => {
+      const copy = placeOf(path);
+      return copy !== null && (made.has(copy) || existsSync(copy))
+        ? copy
+        : null;
+    },
     refresh: async (path, reading) => {
-      const content =
-        directory === null ? null : await readInner(path, reading);
-      if (directory === null || content === null) return false;
-      const copy = join(directory, path);
+      const copy = placeOf(path);
+      const content = copy === null ? null : await readInner(path, reading);
+      if (copy === null || content === null) return false;
       await replaceIfOther(copy, content);
-      made.set(path, copy);
+      made.add(copy);
       return true;
     },
   };

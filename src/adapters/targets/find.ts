@@ -62,7 +62,7 @@ async function targetsOf(
   }
 }
 
-/** The host's Nginx is left out where there is none and containers have one. */
+/** The host's Nginx is left out where containers have one, and there is none here or it was never seen to run. */
 async function implicitTargets(
   search: TargetSearch,
 ): Promise<readonly Target[]> {
@@ -72,7 +72,12 @@ async function implicitTargets(
   const containers = await labelledTargets(endpoints, search);
   if (containers.length === 0) return [host];
   const { kind } = await host.inspect(signal);
-  return kind === "absent" ? containers : [host, ...containers];
+  const isMeant =
+    kind === "running" ||
+    kind === "foreign" ||
+    (kind === "not-running" &&
+      (await search.knownTargets()).includes(host.name));
+  return isMeant ? [host, ...containers] : containers;
 }
 
 /** An engine that cannot be asked matters where containers were looked after before; others have it for other ends. */

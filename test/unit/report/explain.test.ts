@@ -100,6 +100,30 @@ describe("the reason", () => {
   });
 });
 
+describe("a container", () => {
+  const obstruction = {
+    reason: "F in the container web is a single file",
+    remedy: "mount the directory instead",
+  };
+
+  it.each(["pinned-mount", "outdated-copy"] as const)(
+    "says in its own terms what no reload can mend (%s)",
+    (row) => {
+      expect(explain(row, { ...about, obstruction })).toEqual(obstruction);
+    },
+  );
+
+  it("is started in its own way, not by systemd", () => {
+    const startRemedy = "docker start web";
+    const { remedy } = explain("not-running", {
+      ...about,
+      nginx: "not-running",
+      startRemedy,
+    });
+    expect(remedy).toBe(startRemedy);
+  });
+});
+
 describe("a name in a command to type", () => {
   it.each([
     ["example.org", "example.org"],

@@ -113,9 +113,9 @@ function answer(lineages: readonly LineageReport[]): string {
     : `${live} of ${used.length} certificates are live${rest}`;
 }
 
-/** Whatever else may be wrong (Nginx's configuration, for one), clients are handed what is on disk. */
+/** A configuration that Nginx refuses says nothing of what clients are handed. */
 function isServed({ outcome, probes }: LineageReport): boolean {
   const isSeen =
     probes.length > 0 && probes.every(({ verdict }) => verdict === "live");
-  return outcome === "live" || isSeen;
+  return outcome === "live" || (outcome === "config-invalid" && isSeen);
 }

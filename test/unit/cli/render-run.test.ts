@@ -161,11 +161,18 @@ describe("renderStatus", () => {
     expect(text).toContain("1 of 2 certificates are live\n");
   });
 
-  it("counts as live what clients are handed, whatever else is wrong", () => {
+  it("counts as live what clients are handed while Nginx refuses its configuration", () => {
     const refused: LineageReport = { ...sound, outcome: "config-invalid" };
     const text = renderStatus(documentOf([refused]), style);
     expect(text).toContain("example.org  config-invalid");
     expect(text).toContain("every certificate is live\n");
+  });
+
+  it("does not count a copy as live because Nginx serves the copy", () => {
+    const copy: LineageReport = { ...sound, outcome: "stale" };
+    expect(renderStatus(documentOf([copy]), style)).toContain(
+      "0 of 1 certificates are live\n",
+    );
   });
 
   it("does not call a certificate live that Nginx does not use", () => {

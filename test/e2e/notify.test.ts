@@ -1,0 +1,486 @@
+/** What people are told, through real receivers: each message once in the end, and no run waits for one. */
+import { createHmac } from "node:crypto";
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Message } from "../../src/core/incidents/message.ts";
+import { writeScript } from "../support/hook.ts";
+import { HostBed } from "../support/host.ts";
+import {
+  hangingCommand,
+  MailSink,
+  WebReceiver,
+  type Received,
+} from "../support/receivers.ts";
+import { freePort } from "../support/ports.ts";
+import { configureNames, serveNames } from "../support/serve.ts";
+import { waitFor } from "../support/wait.ts";
+import { WatcherBed } from "../support/watcher.ts";
+
+const name = "told.example.test";
+
+/** A JSON document is YAML too. */
+async function configure(
+  host: HostBed,
+  configuration: object,
+): Promise<readonly string[]> {
+  const file = join(host.directory, "livecert.yaml");
+  await writeFile(file, JSON.stringify(configuration), { mode: 0o600 });
+  return ["--config", file];
+}
+
+/** Names are lost: nothing that Nginx's own test would find. */
+async function breakLineage(host: HostBed, broken = name): Promise<void> {
+  const files = await host.files(["other.example.test"]);
+  await host.certbot.write(broken, files);
+}
+
+function messageIn({ body }: Received): Message {
+  return JSON.parse(body) as Message;
+}
+
+async function outbox(host: HostBed): Promise<readonly string[]> {
+  const directory = join(host.livecert.stateDirectory, "v1", "outbox");
+  return (await readdir(directory)).filter((file) => file.endsWith(".json"));
+}
+
+describe("while a watcher runs", () => {
+  it("a failure and its end reach every channel once, also one that failed twice and one that hung", async () => {
+    await using host = await HostBed.create();
+    await using sink = await MailSink.start();
+    await using receiver = await WebReceiver.start(500, 503);
+    await using chat = await WebReceiver.start();
+    const command = await hangingCommand(host.directory);
+    await writeFile(command.hanging, "");
+    await serveNames(host, [name]);
+    const flags = await configure(host, {
+      alerts: { timeout: "2s", "send-again": "200ms" },
+      notify: [
+        {
+          ...{ kind: "email", from: "livecert@example.test" },
+          ...{ to: "root@example.test", host: "127.0.0.1", port: sink.port },
+        },
+        { kind: "webhook", url: `${receiver.url}/hook` },
+        { kind: "ntfy", url: `${chat.url}/topic` },
+        { kind: "command", command: [command.program] },
+      ],
+    });
+    await using watcher = await WatcherBed.start(host.livecert, { flags });
+
+    await breakLineage(host);
+    await watcher.says("not live");
+    await waitFor("the failure is told", () => {
+      return (
+        sink.mails.length === 1 &&
+        receiver.accepted.length === 1 &&
+        chat.accepted.length === 1
+      );
+    });
+    expect(receiver.requests).toHaveLength(3);
+    // The command still hangs, and nothing waits for it: what is renewed now goes live.
+    const pair = await host.renew(name);
+    expect(pair.certificate).toContain(name);
+    await watcher.says("no longer failing");
+    expect(await command.messages()).toEqual([]);
+    await rm(command.hanging);
+
+    await waitFor("everything is told", async () => {
+      return (
+        sink.mails.length === 2 &&
+        receiver.accepted.length === 2 &&
+        chat.accepted.length === 2 &&
+        (await command.messages()).length === 2 &&
+        (await outbox(host)).length === 0
+      );
+    });
+    const told = receiver.accepted.map(messageIn);
+    expect(told).toMatchObject([
+      {
+        ...{ event: "opened", severity: "critical", kind: "rejected" },
+        ...{ target: "host", count: 1 },
+        certificates: [{ name, path: host.certbot.live(name) }],
+      },
+      { event: "recovered", severity: "ok", kind: null, family: "deployment" },
+    ]);
+    expect(told[0]?.title).toContain(name);
+    expect(new Set(told.map(({ id }) => id)).size).toBe(2);
+    expect((await command.messages()).map(({ id }) => id)).toEqual(
+      told.map(({ id }) => id),
+    );
+    expect(sink.mails[0]).toMatch(
+      /^Subject: \[livecert .*told\.example\.test/m,
+    );
+    expect(sink.mails[0]).toContain("Auto-Submitted: auto-generated");
+    expect(chat.accepted.map(({ path }) => path)).toEqual(["/topic", "/topic"]);
+    await watcher.stop();
+    expect(receiver.requests).toHaveLength(4);
+  });
+
+  it("what a hook finds is sent by the watcher", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start();
+    await serveNames(host, [name]);
+    const flags = await configure(host, {
+      alerts: { "send-again": "200ms" },
+      notify: [{ kind: "webhook", url: receiver.url }],
+    });
+    // It sees nothing of what happens below live/ for itself.
+    await using watcher = await WatcherBed.start(host.livecert, {
+      flags: [...flags, "--watch-quiet", "1h"],
+    });
+    await breakLineage(host);
+    const { exitCode } = await host.livecert.run(["deploy", name, ...flags]);
+    expect(exitCode).toBe(3);
+    await watcher.says("message sent");
+    expect(receiver.requests.map(messageIn)).toMatchObject([
+      { event: "opened", kind: "rejected" },
+    ]);
+  });
+
+  it("a message that was under way when the watcher was killed is sent again under its name", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start("never");
+    await serveNames(host, [name]);
+    const flags = await configure(host, {
+      alerts: { "send-again": "200ms", timeout: "5m" },
+      notify: [{ kind: "webhook", url: receiver.url }],
+    });
+    await using first = await WatcherBed.start(host.livecert, { flags });
+    await breakLineage(host);
+    await waitFor("the message is under way", () => {
+      return receiver.requests.length === 1;
+    });
+    await first.kill();
+    await using second = await WatcherBed.start(host.livecert, { flags });
+    await second.says("message sent");
+    const [lost, sent, ...more] = receiver.requests;
+    expect(more).toEqual([]);
+    expect(sent?.headers["idempotency-key"]).toBe(
+      lost?.headers["idempotency-key"],
+    );
+    expect(sent?.body).toBe(lost?.body);
+  });
+});
+
+describe("where no watcher runs", () => {
+  it("a run sends for itself, and waits for no channel that hangs", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start();
+    const command = await hangingCommand(host.directory);
+    await writeFile(command.hanging, "");
+    await serveNames(host, [name]);
+    const flags = await configure(host, {
+      // A run that waited for it would be killed by the test's own limit.
+      alerts: { timeout: "10m", "send-again": "1ms" },
+      notify: [
+        { kind: "command", command: [command.program] },
+        { kind: "webhook", url: receiver.url },
+      ],
+    });
+    await breakLineage(host);
+    const environment = {
+      ...process.env,
+      RENEWED_LINEAGE: host.certbot.live(name),
+    };
+    for (const time of [1, 2]) {
+      const { exitCode } = await host.livecert.run(["hook", ...flags], {
+        environment,
+        limitMs: 60_000,
+      });
+      expect(exitCode, String(time)).toBe(3);
+    }
+    expect(receiver.accepted.map(messageIn)).toMatchObject([
+      { event: "opened", kind: "rejected" },
+    ]);
+    expect(await command.messages()).toEqual([]);
+    expect(await outbox(host)).toHaveLength(1);
+
+    await rm(command.hanging);
+    const sent = await host.livecert.run(["notify", ...flags]);
+    expect(sent).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^command\tcommand\t.*\tsent\n$/) as string,
+    });
+    expect(await command.messages()).toHaveLength(1);
+    expect(await outbox(host)).toEqual([]);
+    expect((await host.livecert.run(["notify", ...flags])).stdout).toBe(
+      "no message waits to be sent\n",
+    );
+    expect(receiver.requests).toHaveLength(1);
+  });
+
+  it("certificates that fail for one reason are one message, and their end another", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start();
+    const names = Array.from({ length: 12 }, (_, n) => `n${n}.example.test`);
+    await serveNames(host, names);
+    const flags = await configure(host, {
+      notify: [{ kind: "webhook", url: receiver.url }],
+    });
+    const deploy = () => host.livecert.run(["deploy", ...flags]);
+    const configuration = await readFile(host.nginx.configuration, "utf8");
+    await writeFile(host.nginx.configuration, `${configuration}\nnonsense;\n`);
+    for (const again of [1, 2, 3]) {
+      expect((await deploy()).exitCode, String(again)).toBe(4);
+    }
+    await writeFile(host.nginx.configuration, configuration);
+    for (const again of [1, 2]) {
+      expect((await deploy()).exitCode, String(again)).toBe(0);
+    }
+    expect(receiver.requests.map(messageIn)).toMatchObject([
+      { event: "opened", kind: "config-invalid", count: 12 },
+      { event: "recovered", count: 12 },
+    ]);
+    const [told] = receiver.requests.map(messageIn);
+    expect(told?.certificates.map((one) => one.name)).toEqual(
+      [...names].sort(),
+    );
+  });
+
+  it("an Nginx that is stopped is told only after it could have been started again", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start();
+    await serveNames(host, [name]);
+    const flags = await configure(host, {
+      notify: [{ kind: "webhook", url: receiver.url }],
+    });
+    expect((await host.livecert.run(["deploy", ...flags])).exitCode).toBe(0);
+    await host.nginx.stop();
+    const later = (minutes: number) => ({
+      through: ["faketime", "-f", `+${String(minutes)}m`],
+    });
+    await host.livecert.run(["deploy", ...flags]);
+    await host.livecert.run(["deploy", ...flags], later(14));
+    expect(receiver.requests).toEqual([]);
+    await host.livecert.run(["deploy", ...flags], later(16));
+    await host.livecert.run(["deploy", ...flags], later(40));
+    expect(receiver.requests.map(messageIn)).toMatchObject([
+      { event: "opened", kind: "not-running" },
+    ]);
+  });
+});
+
+describe("a certificate of six days that nobody renews", () => {
+  it("is told of on the right days, with the end of Certbot's log, and of its end", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start();
+    const dayMs = 86_400_000;
+    const notBefore = new Date(Date.now() - 3_600_000);
+    const notAfter = new Date(notBefore.getTime() + 6 * dayMs);
+    await host.renew(name, { notBefore, notAfter });
+    await host.renew("long.example.test");
+    await configureNames(host, await host.nginx.address(), [
+      { name },
+      { name: "long.example.test" },
+    ]);
+    await host.nginx.start();
+    const logs = join(host.directory, "logs");
+    await mkdir(logs);
+    await writeFile(
+      join(logs, "letsencrypt.log"),
+      `${"an old line\n".repeat(20)}2026-01-01 DEBUG: challenge failed\n`,
+    );
+    const flags = await configure(host, {
+      alerts: { "certbot-logs": logs },
+      notify: [{ kind: "webhook", url: receiver.url }],
+    });
+    const told: unknown[] = [];
+    for (const day of [1, 3, 3.5, 4, 4.5, 5, 5.5, 6, 6.5, 7]) {
+      const before = receiver.requests.length;
+      await host.livecert.run(["deploy", ...flags], {
+        through: ["faketime", "-f", `+${String(day * 24)}h`],
+      });
+      for (const { event, kind, certificates } of receiver.requests
+        .slice(before)
+        .map(messageIn))
+        told.push([day, event, kind, certificates.map((one) => one.name)]);
+    }
+    expect(told).toEqual([
+      [4, "opened", "overdue", [name]],
+      [5, "reminder", "overdue", [name]],
+      [6, "opened", "expired", [name]],
+      [7, "reminder", "expired", [name]],
+    ]);
+    const [first] = receiver.requests.map(messageIn);
+    expect(first?.details.at(-1)).toBe("  2026-01-01 DEBUG: challenge failed");
+    expect(first?.details.filter((line) => line.startsWith("  "))).toHaveLength(
+      10,
+    );
+
+    await host.renew(name, {
+      notBefore,
+      notAfter: new Date(notBefore.getTime() + 90 * dayMs),
+    });
+    await host.livecert.run(["deploy", ...flags], {
+      through: ["faketime", "-f", `+${String(8 * 24)}h`],
+    });
+    expect(messageIn(receiver.requests.at(-1) as Received)).toMatchObject({
+      event: "recovered",
+      family: "renewal",
+    });
+  });
+});
+
+describe("livecert notify --test", () => {
+  it("tries every channel and says which took it, in a table and in a document", async () => {
+    await using host = await HostBed.create();
+    await using sink = await MailSink.start({
+      user: "u",
+      password: "p4ssw0rd",
+    });
+    await using receiver = await WebReceiver.start();
+    await using broken = await WebReceiver.start(403, 403);
+    const password = join(host.directory, "password");
+    await writeFile(password, "p4ssw0rd\n", { mode: 0o600 });
+    const sendmail = join(host.directory, "sendmail");
+    const mail = join(host.directory, "mail");
+    await writeScript(sendmail, `echo "$@" > '${mail}'; cat >> '${mail}'`);
+    const flags = await configure(host, {
+      notify: [
+        {
+          ...{ kind: "email", from: "livecert@example.test" },
+          ...{ to: ["a@example.test", "b@example.test"], host: "127.0.0.1" },
+          ...{ port: sink.port, user: "u", password: { file: password } },
+        },
+        {
+          ...{ kind: "sendmail", from: "livecert@example.test" },
+          ...{ to: "root@example.test", program: sendmail },
+        },
+        { kind: "webhook", url: receiver.url },
+        { kind: "slack", url: `${receiver.url}/slack` },
+        { kind: "mattermost", url: `${receiver.url}/mattermost` },
+        { kind: "discord", url: `${receiver.url}/discord` },
+        { kind: "ntfy", url: `${receiver.url}/ntfy`, token: "t0ken" },
+        { kind: "webhook", name: "broken", url: `${broken.url}/s3cret` },
+        { kind: "command", command: ["/bin/false"] },
+      ],
+    });
+    const result = await host.livecert.run(["notify", "--test", ...flags]);
+    const rows = result.stdout.trimEnd().split("\n");
+    expect(
+      rows.map((row) => row.split("\t").filter((_, i) => i !== 2)),
+    ).toEqual([
+      ["email", "email", "sent"],
+      ["sendmail", "sendmail", "sent"],
+      ["webhook", "webhook", "sent"],
+      ["slack", "slack", "sent"],
+      ["mattermost", "mattermost", "sent"],
+      ["discord", "discord", "sent"],
+      ["ntfy", "ntfy", "sent"],
+      ["broken", "webhook", "failed: the receiver answered 403"],
+      ["command", "command", "failed: /bin/false exited with 1"],
+    ]);
+    expect(result.exitCode).toBe(3);
+    expect(sink.mails[0]).toContain("To: a@example.test, b@example.test");
+    expect(await readFile(mail, "utf8")).toMatch(
+      /^-i -- root@example\.test\n[^]*^Subject: .*a test of livecert/m,
+    );
+    const ntfy = receiver.requests.find(({ path }) => path === "/ntfy");
+    expect(ntfy?.headers).toMatchObject({
+      authorization: "Bearer t0ken",
+      title: expect.stringContaining("test") as string,
+    });
+    const json = await host.livecert.run([
+      "notify",
+      "--test",
+      "--json",
+      ...flags,
+    ]);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      schema: 1,
+      messages: expect.arrayContaining([
+        expect.objectContaining({ channel: "email", sent: true, error: null }),
+        expect.objectContaining({ channel: "broken", sent: false }),
+      ]) as unknown,
+    });
+  });
+
+  it("says where a secret cannot be had, and prints none", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start();
+    const port = await freePort();
+    const open = join(host.directory, "open");
+    await writeFile(open, "s3cret");
+    await chmod(open, 0o644);
+    const credentials = join(host.directory, "credentials");
+    await mkdir(credentials);
+    await writeFile(join(credentials, "hook-url"), `${receiver.url}/s3cret`, {
+      mode: 0o400,
+    });
+    const flags = await configure(host, {
+      notify: [
+        {
+          kind: "webhook",
+          name: "closed",
+          url: `http://127.0.0.1:${String(port)}/s3cret`,
+        },
+        { kind: "webhook", name: "open", url: { file: open } },
+        { kind: "webhook", name: "absent", url: { credential: "nothing" } },
+        {
+          kind: "webhook",
+          name: "credential",
+          url: { credential: "hook-url" },
+        },
+      ],
+    });
+    const environment = {
+      ...process.env,
+      CREDENTIALS_DIRECTORY: credentials,
+    };
+    const result = await host.livecert.run(["notify", "--test", ...flags], {
+      environment,
+    });
+    expect(result.stdout).toMatch(
+      /^closed\t.*cannot be reached: ECONNREFUSED$/m,
+    );
+    expect(result.stdout).toMatch(/^open\t.*can be read by everybody/m);
+    expect(result.stdout).toMatch(/^absent\t.*nothing does not exist$/m);
+    expect(result.stdout).toMatch(/^credential\t.*\tsent$/m);
+    expect(receiver.requests[0]?.path).toBe("/s3cret");
+    const shown = await host.livecert.run(["config", "show", ...flags]);
+    const asJson = await host.livecert.run([
+      "config",
+      "show",
+      "--json",
+      ...flags,
+    ]);
+    for (const { stdout, stderr } of [result, shown, asJson])
+      expect(stdout + stderr).not.toContain("s3cret");
+    expect(shown.stdout).toContain("[secret]");
+  });
+
+  it("signs as Standard Webhooks has it", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start();
+    const key = Buffer.from("0123456789abcdef0123456789abcdef");
+    const secret = `whsec_${key.toString("base64")}`;
+    const flags = await configure(host, {
+      notify: [{ kind: "webhook", url: receiver.url, secret }],
+    });
+    await host.livecert.run(["notify", "--test", ...flags]);
+    const [received] = receiver.requests;
+    const header = (field: string) => String(received?.headers[field]);
+    const signed = `${header("webhook-id")}.${header("webhook-timestamp")}.${received?.body ?? ""}`;
+    expect(header("webhook-signature")).toBe(
+      `v1,${createHmac("sha256", key).update(signed).digest("base64")}`,
+    );
+    expect(messageIn(received as Received)).toMatchObject({
+      event: "test",
+      id: header("webhook-id"),
+    });
+  });
+
+  it("refuses to run without any channel", async () => {
+    await using host = await HostBed.create();
+    const result = await host.livecert.run(["notify", "--test"]);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain("no channel is configured");
+  });
+});

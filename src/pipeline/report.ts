@@ -1,6 +1,11 @@
 /** From what became of each source to the one document that a run prints. */
 import type { Certificate } from "../core/certificate/certificate.ts";
-import { outcomes, worstOf, type Outcome } from "../core/decision/outcome.ts";
+import {
+  isFailure,
+  outcomes,
+  worstOf,
+  type Outcome,
+} from "../core/decision/outcome.ts";
 import { drainingGenerations } from "../core/decision/generations.ts";
 import { judgeRenewal } from "../core/expiry/renewal.ts";
 import type {
@@ -98,15 +103,12 @@ function reportLineage(
   );
   const leaf = examined?.examination.leaf ?? null;
   const served = concluded.flatMap(leavesServed);
-  // Only where they differ does it matter which Nginx is meant.
-  const differ = concluded.some((one) => one.outcome !== outcome);
-  const place = differ && decisive !== undefined ? `${decisive.target}: ` : "";
   return {
     name: candidate?.lineage?.name ?? null,
     path,
     outcome,
     last: lastOf(decisive),
-    reason: decisive === undefined ? null : place + decisive.reason,
+    reason: reasonOf(decisive, concluded),
     remedy: decisive?.remedy ?? null,
     leaf:
       leaf === null
@@ -171,6 +173,19 @@ function lastOf(decisive: Concluded | undefined): LastOutcome | null {
   const last = decisive?.assessment.record?.last;
   if (last == null) return null;
   return { at: last.at, outcome: last.outcome, detail: last.detail };
+}
+
+/** Where several Nginx fare differently, each that fails says why. */
+function reasonOf(
+  decisive: Concluded | undefined,
+  concluded: readonly Concluded[],
+): string | null {
+  const failed = concluded.filter(({ outcome }) => isFailure(outcome));
+  const isOfOne = new Set(concluded.map(({ target }) => target)).size === 1;
+  if (decisive === undefined || isOfOne || failed.length === 0)
+    return decisive?.reason ?? null;
+  const reasons = failed.map(({ target, reason }) => `${target}: ${reason}`);
+  return [...new Set(reasons)].join("; ");
 }
 
 function distinctFindings(findings: readonly Finding[]): readonly Finding[] {

@@ -63,7 +63,7 @@ const fields = {
 } as const;
 
 const text = { type: "string", minLength: 1 } as const;
-const mode = { type: ["string", "integer"] } as const;
+const textOrNumber = { type: ["string", "integer"] } as const;
 
 export const publicationEntry: EntryType<PublicationSetting> = {
   read: readPublication,
@@ -85,10 +85,10 @@ export const publicationEntry: EntryType<PublicationSetting> = {
           publishedKinds.map((kind) => [kind, text]),
         ),
       },
-      owner: mode,
-      group: mode,
-      mode,
-      "key-mode": mode,
+      owner: textOrNumber,
+      group: textOrNumber,
+      mode: textOrNumber,
+      "key-mode": textOrNumber,
       keep: { type: "integer", minimum: 1, maximum: 100 },
     },
   },
@@ -118,9 +118,12 @@ function readPublication(
     return invalid("has a subdirectory that leaves its directory");
   const files = readFiles(given.files ?? defaultFiles);
   if (files.kind === "invalid") return files;
-  const modes = readModes(given.mode ?? "0644", given["key-mode"] ?? "0600");
-  if (modes === null)
+  const mode = modeOf(given.mode ?? "0644");
+  const keyMode = modeOf(given["key-mode"] ?? "0600");
+  if (mode === null || keyMode === null)
     return invalid("has permission bits that are not like 0640");
+  if ((keyMode & 0o007) !== 0)
+    return invalid("has a key-mode that lets everybody read the key");
   const keep = Number(given.keep ?? "3");
   if (!Number.isInteger(keep) || keep < 1 || keep > 100)
     return invalid("has a keep that is not a whole number from 1 to 100");
@@ -135,7 +138,8 @@ function readPublication(
       files: files.value,
       owner,
       group,
-      ...modes,
+      mode,
+      keyMode,
       keep,
     },
   };
@@ -181,19 +185,10 @@ function isFileName(name: string): boolean {
   );
 }
 
-/** The key's may not let everybody read. */
-function readModes(
-  mode: string,
-  keyMode: string,
-): Pick<PublicationSetting, "mode" | "keyMode"> | null {
-  const modes = [mode, keyMode].map((text) => {
-    const digits = /^(?:0o?)?([4-7][0-7]{2})$/.exec(text)?.[1];
-    return digits === undefined ? null : Number.parseInt(digits, 8);
-  });
-  const [publicBits = null, keyBits = null] = modes;
-  if (publicBits === null || keyBits === null || (keyBits & 0o007) !== 0)
-    return null;
-  return { mode: publicBits, keyMode: keyBits };
+/** Octal as chmod has it: `0640`, `640` or `0o640`; null: none that its owner could read by. */
+function modeOf(text: string): number | null {
+  const digits = /^(?:0o?)?([4-7][0-7]{2})$/.exec(text)?.[1];
+  return digits === undefined ? null : Number.parseInt(digits, 8);
 }
 
 /** Two entries that would write the same things. */

@@ -5,7 +5,7 @@ import { readCertificates } from "../adapters/tls/certificate.ts";
 import type { Certificate } from "../core/certificate/certificate.ts";
 import { isFailure, worstOf, type Outcome } from "../core/decision/outcome.ts";
 import type { SourceRecord } from "../core/decision/record.ts";
-import { asStatus, type Board, type BoardEntry } from "../core/report/board.ts";
+import type { Board, BoardEntry } from "../core/report/board.ts";
 import type { LineageReport, ServedReport } from "../core/report/document.ts";
 import type { Candidate } from "./assess.ts";
 import { sourceId } from "./examine.ts";
@@ -67,14 +67,30 @@ async function recallOne(
   if (outcome === null || decisive === undefined) return null;
   const liveSince = decisive.deployed?.at ?? null;
   const at = new Date(decisive.last.at);
-  if (known !== undefined && known.at >= at) return { ...known, liveSince };
-  const report = await reportOf(world, {
-    path,
-    outcome,
-    decisive,
-    before: known?.report ?? null,
-  });
-  return { report: asStatus(report, at), at, liveSince };
+  const before = known?.report ?? null;
+  const report =
+    known !== undefined && known.at >= at
+      ? known.report
+      : await reportOf(world, { path, outcome, decisive, before });
+  return {
+    report: withRecord(world, report, decisive),
+    at: known !== undefined && known.at > at ? known.at : at,
+    liveSince,
+  };
+}
+
+/** What the record tells of any report: the last run, and what was served when nothing could be seen for faulty files. */
+function withRecord(
+  world: World,
+  report: LineageReport,
+  { last: { at, outcome, detail }, deployed }: Recorded,
+): LineageReport {
+  const remembered = { ...report, last: { at, outcome, detail } };
+  const first = servedBy(deployed);
+  if (!isFailure(outcome) || report.served.length > 0 || first === null)
+    return remembered;
+  const renewalDue = renewalDueOf(datesOf(first), world);
+  return { ...remembered, served: [first], renewalDue };
 }
 
 async function reportOf(
@@ -89,21 +105,21 @@ async function reportOf(
   const { path, outcome, decisive, before } = recorded;
   const { lineage, last, deployed } = decisive;
   const leaf = await readLeaf(decisive.certificate);
-  const served = isFailure(outcome) ? (before?.served ?? []) : [];
-  const first = served[0] ?? servedBy(deployed);
+  const now = isFailure(outcome) ? null : servedBy(deployed);
+  const served = now === null ? (before?.served ?? []) : [now];
   return {
     name: lineage?.name ?? null,
     path,
-    outcome,
-    last: before?.last ?? null,
-    reason: last.detail,
+    outcome: outcome === "deployed" ? "live" : outcome,
+    last: null,
+    reason: isFailure(outcome) ? last.detail : null,
     remedy: null,
     leaf:
       leaf === null
         ? null
         : reportLeaf(leaf, bundleOf(deployed, leaf.fingerprint256)),
-    served: first === null ? [] : served.length > 0 ? served : [first],
-    renewalDue: renewalDueOf(datesOf(first) ?? leaf, world.now()),
+    served,
+    renewalDue: renewalDueOf(datesOf(served[0] ?? null) ?? leaf, world),
     valid: outcome !== "rejected",
     findings: [],
     probes: probesNow(before, outcome, leaf),

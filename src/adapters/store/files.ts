@@ -65,6 +65,14 @@ export async function writeBriefly(path: string, text: string): Promise<void> {
   await replace(path, (file) => file.writeFile(text));
 }
 
+/** The same for what everybody may read. */
+export async function writeReadable(path: string, text: string): Promise<void> {
+  await replace(path, async (file) => {
+    await file.writeFile(text);
+    await file.chmod(0o644);
+  });
+}
+
 type Fill = (file: FileHandle) => Promise<void>;
 
 async function replace(path: string, fill: Fill): Promise<void> {

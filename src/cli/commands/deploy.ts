@@ -6,6 +6,7 @@ import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
 import type { DeployArguments, Invocation } from "../invocation.ts";
 import { sendAtEnd } from "../notify.ts";
 import { printRun } from "../print-run.ts";
+import { measureAtEnd } from "../textfile.ts";
 
 /** The pipeline by hand: the named lineages, or everything. */
 export async function run(
@@ -22,8 +23,10 @@ export async function run(
     isDryRun: dryRun,
     settleMs: world.settings.limits.settleHookMs,
   };
-  const exitCode = await printRun(invocation, await runLocked(world, request));
+  const document = await runLocked(world, request);
+  const exitCode = await printRun(invocation, document);
   if (!dryRun) await sendAtEnd(invocation, world);
+  if (!dryRun) await measureAtEnd(world, document);
   return exitCode;
 }
 

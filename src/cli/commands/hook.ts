@@ -13,6 +13,7 @@ import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
 import type { HookArguments, Invocation } from "../invocation.ts";
 import { reportFailure, sendAtEnd } from "../notify.ts";
 import { printRun } from "../print-run.ts";
+import { measureAtEnd } from "../textfile.ts";
 
 /**
  * What Certbot runs. Certbot ignores the exit code and, with `-q`, every word, so a failure is told by livecert's own means
@@ -46,6 +47,7 @@ async function answer(invocation: Invocation<HookArguments>): Promise<number> {
   if (!isDryRun) await reportFailure(invocation, world, document);
   const exitCode = await printRun(invocation, document);
   if (!isDryRun) await sendAtEnd(invocation, world);
+  if (!isDryRun) await measureAtEnd(world, document);
   return exitCode;
 }
 

@@ -43,7 +43,7 @@ export async function deferLineage(
     {
       ...report,
       leaf: reportLeaf(leaf, bundle?.bundle256 ?? null),
-      renewalDue: renewalDueOf(leaf, world.now()),
+      renewalDue: renewalDueOf(leaf, world),
       valid: findings.every(({ severity }) => severity === "warning"),
       findings,
     },

@@ -115,7 +115,7 @@ function reportLineage(
         ? null
         : reportLeaf(leaf, examined?.examination.bundle?.bundle256 ?? null),
     served: reportServed(served),
-    renewalDue: renewalDueOf(firstToExpire(served) ?? leaf, world.now()),
+    renewalDue: renewalDueOf(firstToExpire(served) ?? leaf, world),
     valid: concluded.every(({ assessment }) => assessment.isSound),
     findings,
     probes: concluded.flatMap(reportProbes),
@@ -157,15 +157,15 @@ function byExpiry(leaves: readonly Certificate[]): readonly Certificate[] {
 
 export function renewalDueOf(
   dates: Pick<Certificate, "notBefore" | "notAfter"> | null,
-  now: Date,
+  { now, settings }: Pick<World, "now" | "settings">,
 ): string | null {
   if (dates === null) return null;
   const { notBefore, notAfter } = dates;
   return judgeRenewal({
     notBefore,
     notAfter,
-    now,
-    floorsMs: [],
+    now: now(),
+    floorsMs: settings.alerts.floorsMs,
   }).renewalDue.toISOString();
 }
 

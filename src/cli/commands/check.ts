@@ -130,10 +130,11 @@ async function contextOf(
 }
 
 async function examineSubject(
-  { settings, signal }: Invocation<CheckArguments>,
+  invocation: Invocation<CheckArguments>,
   subject: Subject,
   context: ExaminationContext,
 ): Promise<LineageReport> {
+  const { settings, signal } = invocation;
   const { examined, mixture } = await readSubject(subject, {
     settleMs: settings.limits.settleHookMs,
     secondLook: "needed",
@@ -143,7 +144,7 @@ async function examineSubject(
     subject,
     await examine(examined, context),
     mixture,
-    context.now,
+    invocation,
   );
 }
 
@@ -206,7 +207,7 @@ function report(
   subject: Subject,
   { leaf, bundle, findings: found }: Examination,
   mixture: string | null,
-  now: Date,
+  invocation: Invocation<CheckArguments>,
 ): LineageReport {
   const { name, path } =
     subject.kind === "lineage"
@@ -223,7 +224,7 @@ function report(
     remedy: null,
     leaf: leaf === null ? null : reportLeaf(leaf, bundle?.bundle256 ?? null),
     served: [],
-    renewalDue: renewalDueOf(leaf, now),
+    renewalDue: renewalDueOf(leaf, invocation),
     valid,
     findings,
     probes: [],

@@ -75,9 +75,14 @@ async function refuseUnsafePrograms({
   settings,
   origins,
 }: Invocation<ConfigArguments>): Promise<void> {
+  const programs = settings.notify.flatMap((channel) => {
+    if (channel.kind === "sendmail") return [channel.program];
+    return channel.kind === "command" ? [channel.command[0]] : [];
+  });
   for (const [key, path] of [
     ["nginx.bin", settings.nginx.bin],
     ["nginx.conf", settings.nginx.conf],
+    ...programs.map((program) => ["notify", program] as const),
   ] as const) {
     if (path === null) continue;
     const ownership = await checkOwnership(path);

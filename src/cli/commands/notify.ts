@@ -18,12 +18,13 @@ export async function run(
   invocation: Invocation<NotifyArguments>,
 ): Promise<number> {
   const { settings, stdout } = invocation;
-  if (settings.notify.length === 0)
+  const { isTest } = invocation.arguments;
+  if (isTest && settings.notify.length === 0)
     throw new LivecertError("usage", "no channel is configured", {
       remedy:
         "name one under notify in /etc/livecert/livecert.yaml, see docs/alerts.md",
     });
-  const delivered = invocation.arguments.isTest
+  const delivered = isTest
     ? await tryAll(invocation)
     : await sendWaiting({
         ...invocation,

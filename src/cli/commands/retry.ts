@@ -2,7 +2,9 @@ import { composeWorld, newRunId } from "../../compose.ts";
 import type { Lineage } from "../../core/lineage/lineage.ts";
 import { lockedRun } from "../../pipeline/locked-run.ts";
 import { pendingNow } from "../../pipeline/pending.ts";
+import { isReviewDue, reviewAll } from "../../pipeline/review-all.ts";
 import type { Scope, World } from "../../pipeline/world.ts";
+import { readPresence } from "../../service/presence.ts";
 import type { Invocation, NoArguments } from "../invocation.ts";
 import { reportFailure, sendAtEnd } from "../notify.ts";
 import { printRun } from "../print-run.ts";
@@ -30,8 +32,17 @@ export async function run(
   );
   await reportFailure(invocation, world, document);
   const exitCode = await printRun(invocation, document);
+  await review(world);
   await sendAtEnd(invocation, world);
   return exitCode;
+}
+
+/** A watcher looks by itself. */
+async function review(world: World): Promise<void> {
+  if ((await readPresence(world.settings.runDir)) !== null) return;
+  if (!(await isReviewDue(world))) return;
+  for (const warning of await reviewAll(world, newRunId()))
+    world.log.warn(warning);
 }
 
 async function pendingScope(world: World): Promise<Scope> {

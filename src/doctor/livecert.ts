@@ -18,6 +18,7 @@ import {
   type Check,
   type Diagnosis,
 } from "./check.ts";
+import { readPresence } from "../service/presence.ts";
 import type { Machine } from "./machine.ts";
 import { asRoot, installCommand, quoted } from "./remedies.ts";
 import { isCronRunning, readCron, readTimers } from "./schedule.ts";
@@ -312,6 +313,9 @@ async function readPending(
 async function findHelper(
   machine: Machine,
 ): Promise<Pick<Retry, "helper" | "idle">> {
+  const watcher = await readPresence(machine.settings.runDir);
+  if (watcher !== null)
+    return { helper: `livecert watch (pid ${watcher.pid})`, idle: null };
   const { timers } = await readTimers(machine, isRetry);
   const active = timers.find(({ isActive }) => isActive);
   if (active !== undefined) return { helper: active.name, idle: null };

@@ -27,6 +27,7 @@ import { pendingNow, subjectOf } from "../pipeline/pending.ts";
 import type { World } from "../pipeline/world.ts";
 import { carryOut, failuresOf, nameOf } from "./carry-out.ts";
 import { look } from "./look.ts";
+import { giveBackMemory } from "./memory.ts";
 import { openEndpoint, type Present } from "./endpoint.ts";
 import {
   learn,
@@ -64,6 +65,8 @@ export interface WatchOptions {
 const farewellMs = 3_000;
 /** What a look may take, and a run beyond its own limit, before the watchdog is no longer fed. */
 const graceMs = 60_000;
+/** Until nothing of a run is held any more. */
+const aMomentMs = 1_000;
 /** Timers are asked again at least this often, so that a clock that was set does not matter for long. */
 const longestSleepMs = 3_600_000;
 
@@ -192,6 +195,7 @@ class WatchLoop implements AsyncDisposable {
         this.#onBroken(error);
       }
     })();
+    void done.then(() => this.#rest(aMomentMs)).then(giveBackMemory);
     this.#work = { done, sinceMs: this.#now() };
   }
 

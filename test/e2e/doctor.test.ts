@@ -26,6 +26,7 @@ import { NginxBed, nginxProgram, serverBlock } from "../support/nginx.ts";
 import { createPki, type Pki } from "../support/pki.ts";
 import { run, type RunOptions, type RunResult } from "../support/run.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import { WatcherBed } from "../support/watcher.ts";
 
 interface Report {
   readonly group: string;
@@ -801,6 +802,23 @@ describe("livecert doctor", () => {
           remedy: "sudo livecert doctor",
         }),
       );
+  });
+
+  it("counts on the service to take up what fails", async () => {
+    await using bed = await DoctorBed.create();
+    const sight = afterMounting(withoutSystemd, withoutCrontabs);
+    const retryOf = ({ reports }: { reports: readonly Report[] }) =>
+      reports.find(({ name }) => name === "retry");
+    const alone = await bed.look(sight);
+    expect(retryOf(alone)?.verdict).toBe("warning");
+    await using watcher = await WatcherBed.start(bed.livecert);
+    const watched = await bed.look(sight);
+    expect(retryOf(watched)).toMatchObject({
+      verdict: "ok",
+      message: expect.stringContaining(
+        `livecert watch (pid ${watcher.pid}) takes up`,
+      ) as string,
+    });
   });
 
   it("does not ask a Certbot that is at work", async () => {

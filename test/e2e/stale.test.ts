@@ -241,7 +241,7 @@ describe("a second Nginx with a configuration of its own", () => {
 });
 
 describe("a server block that was edited and not loaded", () => {
-  it("is not put live by a retry, and is reported", async () => {
+  it("is not put live by a timer's retry, is reported, and goes live when a person retries", async () => {
     await using bed = await serve();
     const { host, address, pair } = bed;
     await host.livecert.document(["deploy"]);
@@ -276,6 +276,13 @@ describe("a server block that was edited and not loaded", () => {
     expect(stdout).toContain(
       `\nedited, and not loaded by Nginx yet: ${configuration}\n`,
     );
+
+    const asked = host.livecert.hookCommand().replace(/ hook /, " retry ");
+    const byHand = await run("script", ["-qec", asked, "/dev/null"], {
+      environment: host.livecert.environment(),
+    });
+    expect(byHand.exitCode).toBe(0);
+    expect(await host.nginx.reconfigurations()).toBe(1);
   });
 
   it("is put live by a retry once the files have been quiet", async () => {

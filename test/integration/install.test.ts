@@ -108,7 +108,7 @@ describe("install.sh", () => {
       ["644 /etc/systemd/system/livecert.service", ...program].sort(),
     );
     expect(await bed.read("/etc/systemd/system/livecert.service")).toContain(
-      'ExecStart="/usr/local/bin/livecert" watch',
+      '"/usr/local/lib/livecert/livecert.js" watch\n',
     );
   });
 

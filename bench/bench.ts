@@ -14,6 +14,7 @@ import { oneReloadRow } from "./rows/one-reload.ts";
 import { renewalRow } from "./rows/renewal.ts";
 import { unchangedRow } from "./rows/unchanged.ts";
 import { versionRow } from "./rows/version.ts";
+import { watcherCpuRow, watcherMemoryRow } from "./rows/watcher.ts";
 
 const rows: readonly Row[] = [
   versionRow,
@@ -21,6 +22,8 @@ const rows: readonly Row[] = [
   renewalRow,
   oneReloadRow,
   unchangedRow,
+  watcherCpuRow,
+  watcherMemoryRow,
   loadRow,
 ];
 
@@ -73,7 +76,7 @@ function page(results: readonly Result[]): string {
 
 function tableLine({ row, measurement: { figure } }: Result): string {
   const { what, bound, unit } = row;
-  const digits = unit === "" ? 0 : 2;
+  const digits = unit === "" ? 0 : unit === "%" ? 3 : 2;
   const isMet = figure <= bound;
   return `| ${what} | ${figure.toFixed(digits)} ${unit} | ≤ ${bound} ${unit} | ${isMet ? "met" : "**not met**"} |`;
 }

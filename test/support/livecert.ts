@@ -120,14 +120,18 @@ export class LivecertBed implements AsyncDisposable {
   }
 
   /** Waits until a watcher with this pid has completed its first run; what it then says of itself. */
-  async firstPresence(pid: number): Promise<WatcherReport> {
+  async firstPresence(pid: number, limitMs?: number): Promise<WatcherReport> {
     const file = join(this.runDirectory, "watcher.json");
-    return waitFor("the watcher has looked everything through", async () => {
-      const text = await readFile(file, "utf8").catch(() => "");
-      if (text === "") return null;
-      const report = JSON.parse(text) as WatcherReport;
-      return report.pid === pid && report.lastRun !== null ? report : null;
-    });
+    return waitFor(
+      "the watcher has looked everything through",
+      async () => {
+        const text = await readFile(file, "utf8").catch(() => "");
+        if (text === "") return null;
+        const report = JSON.parse(text) as WatcherReport;
+        return report.pid === pid && report.lastRun !== null ? report : null;
+      },
+      limitMs,
+    );
   }
 
   /**

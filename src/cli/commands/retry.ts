@@ -10,8 +10,8 @@ import { reportFailure, sendAtEnd } from "../notify.ts";
 import { printRun } from "../print-run.ts";
 
 /**
- * Everything that is pending or queued. What the retry timer runs, so an edit of Nginx's configuration that nobody has
- * loaded yet rests first.
+ * Everything that is pending or queued. A timer or crontab runs it too, where an edit of Nginx's configuration that nobody
+ * has loaded yet rests first; a person at a terminal asks for the reload, as with `deploy`.
  */
 export async function run(
   invocation: Invocation<NoArguments>,
@@ -22,7 +22,7 @@ export async function run(
     {
       run: newRunId(),
       command: "retry",
-      trigger: "automatic",
+      trigger: invocation.stderr.terminal ? "person" : "automatic",
       scope: await pendingScope(world),
       isForced: false,
       isDryRun: false,

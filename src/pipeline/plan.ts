@@ -22,7 +22,7 @@ import { findCulprits } from "./culprits.ts";
 import { discover, type Discovery } from "./discover.ts";
 import { notKnownToBeServed } from "./known.ts";
 import type { ObservedPoint } from "./observe.ts";
-import { rolledBackFiles } from "./publications.ts";
+import { rolledBackFiles } from "./publish/publish.ts";
 import { situate } from "./situation.ts";
 import type { TargetRun } from "./target-run.ts";
 import type { World } from "./world.ts";

@@ -3,7 +3,7 @@
  *
  *     discover → snapshot → validate → probe → decide → test → reload → verify → record → report
  *
- * What is published (publications.ts) is published once its lineage is known to be sound, before any Nginx is looked at.
+ * What is published (publish/) is published once its lineage is known to be sound, before any Nginx is looked at.
  *
  * It handles any number of certificate sources and ends in at most one reload per target.
  */
@@ -20,7 +20,7 @@ import {
 } from "./examine.ts";
 import { countRun } from "./count.ts";
 import { recordRun } from "./record.ts";
-import { publishAll } from "./publications.ts";
+import { publishAll } from "./publish/publish.ts";
 import { reportRun } from "./report.ts";
 import type { TargetResult } from "./conclude.ts";
 import { runTarget } from "./target-run.ts";

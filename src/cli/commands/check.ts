@@ -140,12 +140,7 @@ async function examineSubject(
     secondLook: "needed",
     signal,
   });
-  return report(
-    subject,
-    await examine(examined, context),
-    mixture,
-    invocation,
-  );
+  return report(subject, await examine(examined, context), mixture, invocation);
 }
 
 interface ReadSubject {

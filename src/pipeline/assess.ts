@@ -45,6 +45,8 @@ export interface Candidate {
   readonly source: CertificateSource | null;
   /** This source is an older version of `lineage`: a copy, or a link into `archive/`. */
   readonly isOutdatedCopy: boolean;
+  /** The fingerprint that clients would be handed but for such a copy; null: this is none. */
+  readonly supersededBy: string | null;
   /** What keeps a renewal from this Nginx whatever is reloaded; null: nothing. */
   readonly obstruction: Obstruction | null;
 }

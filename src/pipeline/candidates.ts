@@ -86,6 +86,7 @@ function candidate(
     lineage: files.lineage,
     source,
     isOutdatedCopy: false,
+    supersededBy: null,
     obstruction: null,
   };
 }
@@ -193,7 +194,12 @@ export async function markCopies(
       if (copied === null) return candidate;
       const isOutdatedCopy =
         isOutdated(copied) && !meantToBeOld.has(candidate.files.certificate);
-      return { ...candidate, lineage: copied.lineage, isOutdatedCopy };
+      return {
+        ...candidate,
+        lineage: copied.lineage,
+        isOutdatedCopy,
+        supersededBy: isOutdatedCopy ? copied.currentFingerprint256 : null,
+      };
     }),
   );
 }
@@ -248,6 +254,7 @@ export function unusedLineages(
       lineage,
       source: null,
       isOutdatedCopy: false,
+      supersededBy: null,
       obstruction: null,
     }));
 }

@@ -20,6 +20,7 @@ import type {
 } from "../core/report/document.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { Finding } from "../core/validation/finding.ts";
+import type { Candidate } from "./assess.ts";
 import { presentBundle, type ObservedPoint, type Sight } from "./observe.ts";
 import type { Concluded, TargetResult } from "./conclude.ts";
 import type { RunRequest, World } from "./world.ts";
@@ -217,7 +218,9 @@ function reportProbes({
   assessment,
   after,
 }: Concluded): readonly ProbeReport[] {
-  const expected = assessment.examined.examination.leaf?.fingerprint256 ?? null;
+  const { candidate, examined } = assessment;
+  const onDisk = examined.examination.leaf?.fingerprint256 ?? null;
+  const expected = candidate.supersededBy ?? onDisk;
   return assessment.points.map((before): ProbeReport => {
     const later = after?.find((one) => isSamePoint(one, before)) ?? null;
     const final = later ?? before;
@@ -228,10 +231,19 @@ function reportProbes({
       expected,
       before: seen(before.sight),
       after: later === null ? null : seen(later.sight),
-      verdict: final.sight.verdict === "broken" ? "stale" : final.sight.verdict,
+      verdict: verdictOf(final.sight, candidate),
       error: errorOf(final.sight),
     };
   });
+}
+
+/** An outdated copy that is served as it is on disk is what a client should no longer be handed. */
+function verdictOf(
+  { verdict }: Sight,
+  { isOutdatedCopy }: Candidate,
+): ProbeReport["verdict"] {
+  if (verdict === "broken") return "stale";
+  return verdict === "live" && isOutdatedCopy ? "stale" : verdict;
 }
 
 function isSamePoint(one: ObservedPoint, other: ObservedPoint): boolean {

@@ -1,10 +1,11 @@
 /** Renewed files that Nginx has not loaded, for all the reasons there are: never silent, and told with what mends it. */
-import { copyFile, readdir, rm } from "node:fs/promises";
+import { copyFile, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { servedChain } from "../support/client.ts";
 import { HostBed, type Pair } from "../support/host.ts";
 import { NginxBed, serverBlock } from "../support/nginx.ts";
+import { fingerprintOf } from "../support/pki.ts";
 import { run } from "../support/run.ts";
 
 interface Served extends AsyncDisposable {
@@ -156,6 +157,11 @@ describe("a copy that no renewal changes", () => {
       await using bed = await serve(choose);
       const { host, pair } = bed;
       await host.renew("a.test");
+      const { certificate } = host.pair("a.test");
+      const expected = await fingerprintOf(await readFile(certificate, "utf8"));
+      const before = await fingerprintOf(
+        await readFile(pair.certificate, "utf8"),
+      );
       for (const command of [["status"], ["deploy"], ["deploy", "a.test"]]) {
         const document = await host.livecert.document(command);
         const [lineage] = document.lineages;
@@ -165,7 +171,10 @@ describe("a copy that no renewal changes", () => {
           reloads: 0,
         });
         expect(lineage?.name).toBe("a.test");
-        expect(lineage?.remedy).toContain(host.pair("a.test").certificate);
+        expect(lineage?.probes).toMatchObject([
+          { expected, before, verdict: "stale" },
+        ]);
+        expect(lineage?.remedy).toContain(certificate);
         expect(lineage?.findings).toMatchObject([
           { rule: "source/outdated-copy", severity: "warning" },
         ]);

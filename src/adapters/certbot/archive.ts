@@ -24,6 +24,8 @@ export interface ArchivedCopy {
   readonly version: number;
   /** What the lineage is at. */
   readonly currentVersion: number;
+  /** Of the leaf that the lineage is at; null where it cannot be read. */
+  readonly currentFingerprint256: string | null;
 }
 
 /**
@@ -114,7 +116,14 @@ async function versionsWithCurrent(
   const currentVersion = "version" in state ? state.version : null;
   if (currentVersion === null) return [];
   const versions = await listVersions(lineage);
-  return versions.map((version) => ({ lineage, currentVersion, ...version }));
+  const current = versions.find(({ version }) => version === currentVersion);
+  const currentFingerprint256 = current?.fingerprint256 ?? null;
+  return versions.map((version) => ({
+    lineage,
+    currentVersion,
+    currentFingerprint256,
+    ...version,
+  }));
 }
 
 /** By path, for a service that asks again and again: archive files are never rewritten, but numbers are used again. */

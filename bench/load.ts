@@ -13,6 +13,8 @@ export interface Tally {
   readonly repeated: number;
   /** What went wrong otherwise. */
   readonly failures: readonly string[];
+  /** How long each answer took, of both kinds, in the order in which they came. */
+  readonly latenciesMs: readonly number[];
 }
 
 export interface LoadOptions {
@@ -32,12 +34,13 @@ export function startLoad(options: LoadOptions): () => Promise<Tally> {
     requests: 0,
     repeated: 0,
     failures: [] as string[],
+    latenciesMs: [] as number[],
   };
   const ending = new AbortController();
   const { host, port, servername, root: ca } = options;
   const common = { host, port, servername, ca };
   const clients = Array.from({ length: options.clients }, () => [
-    repeat(ending.signal, tally.failures, async () => {
+    repeat(ending.signal, tally, async () => {
       await get({ ...common, agent: false });
       tally.handshakes++;
     }),
@@ -52,11 +55,11 @@ export function startLoad(options: LoadOptions): () => Promise<Tally> {
 
 async function keepAsking(
   signal: AbortSignal,
-  tally: { requests: number; repeated: number; failures: string[] },
+  tally: Counting & { requests: number; repeated: number },
   common: RequestOptions,
 ): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  await repeat(signal, tally.failures, async () => {
+  await repeat(signal, tally, async () => {
     try {
       await get({ ...common, agent });
     } catch (error) {
@@ -69,13 +72,25 @@ async function keepAsking(
   agent.destroy();
 }
 
+interface Counting {
+  readonly failures: string[];
+  readonly latenciesMs: number[];
+}
+
 async function repeat(
   signal: AbortSignal,
-  failures: string[],
+  { failures, latenciesMs }: Counting,
   ask: () => Promise<void>,
 ): Promise<void> {
-  while (!signal.aborted)
-    await ask().catch((error: unknown) => failures.push(String(error)));
+  while (!signal.aborted) {
+    const startedMs = performance.now();
+    try {
+      await ask();
+      latenciesMs.push(performance.now() - startedMs);
+    } catch (error) {
+      failures.push(String(error));
+    }
+  }
 }
 
 /** A kept connection was closed before anything of the answer had come. */

@@ -20,7 +20,7 @@ import {
 import { serverBlock } from "../support/nginx.ts";
 import type { RunOptions, RunResult } from "../support/run.ts";
 
-const name = "proof.example.test";
+export const name = "proof.example.test";
 const dayMs = 86_400_000;
 
 export class Machine implements AsyncDisposable {

@@ -33,7 +33,7 @@ const beyond = 4;
 export async function sweep(
   { what, count, attempt, few }: Sweep,
   { extent, progress }: Work,
-): Promise<Evidence & { readonly kinds: ReadonlyMap<string, number> }> {
+): Promise<Evidence> {
   const points: Point[] = [];
   let next = 0;
   let isOver = false;
@@ -44,6 +44,7 @@ export async function sweep(
       const point = await attempt(machine, number);
       missed = point.acted === null ? missed + 1 : 0;
       if (point.acted !== null) points.push(point);
+      for (const failure of failuresAt(what, point)) progress(failure);
       if (next % 100 === 0) progress(`${what}: ${next} points`);
     }
     isOver = true;
@@ -59,14 +60,18 @@ export async function sweep(
   for (const { kind } of points) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   return {
     tried: points.length,
-    failures: points.flatMap(({ problems, acted }) =>
-      problems.map((problem) => `${what}, at ${String(acted)}: ${problem}`),
-    ),
+    failures: points.flatMap((point) => failuresAt(what, point)),
     details: [
       `${what}: ${[...kinds].map(([kind, times]) => `${times} ${kind}`).join(", ")}`,
     ],
-    kinds,
   };
+}
+
+function failuresAt(
+  what: string,
+  { problems, acted }: Point,
+): readonly string[] {
+  return problems.map((problem) => `${what}, at ${String(acted)}: ${problem}`);
 }
 
 async function walkOn(

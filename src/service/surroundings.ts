@@ -10,6 +10,7 @@ import type { NginxModel } from "../core/nginx/model.ts";
 import type { Candidate } from "../pipeline/assess.ts";
 import { rememberedCandidates, subjectOf } from "../pipeline/pending.ts";
 import type { World } from "../pipeline/world.ts";
+import type { Target } from "../ports.ts";
 
 export interface Surroundings {
   readonly lineages: readonly Lineage[];
@@ -55,7 +56,8 @@ export async function lookAround(world: World): Promise<Surroundings> {
   await meanSources(candidates, paths, mean);
   for (const target of world.targets) {
     const known = await world.store.models.get(target.name);
-    if (known !== null) await meanConfiguration(known.model, mean);
+    if (known !== null)
+      await meanConfiguration(hereBy(target, known.model), mean);
   }
   return { lineages, candidates, meanings, places: placesOf(meanings) };
 }
@@ -122,7 +124,26 @@ async function meanSources(
       mean(directory, { kind: "subject", subject, names });
 }
 
-async function meanConfiguration(model: NginxModel, mean: Mean): Promise<void> {
+type ConfigurationFiles = Pick<NginxModel, "files" | "errorLogs" | "pidFile">;
+
+/** As they lie here; those of a container's own file system cannot be watched. */
+function hereBy(target: Target, model: NginxModel): ConfigurationFiles {
+  const here = (path: string): readonly string[] => {
+    const local = target.localPath(path);
+    return local === null ? [] : [local];
+  };
+  const { pidFile } = model;
+  return {
+    files: model.files.flatMap(here),
+    errorLogs: model.errorLogs.flatMap(here),
+    pidFile: pidFile === null ? null : (here(pidFile)[0] ?? null),
+  };
+}
+
+async function meanConfiguration(
+  model: ConfigurationFiles,
+  mean: Mean,
+): Promise<void> {
   const busy = new Set(
     [
       ...model.errorLogs,

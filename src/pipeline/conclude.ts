@@ -8,6 +8,7 @@ import {
   type Circumstances,
   type Explanation,
 } from "../core/report/explain.ts";
+import { publishedPaths } from "../core/settings/publications.ts";
 import type { Assessment } from "./assess.ts";
 import { lineageFiles } from "./candidates.ts";
 import type { Carried } from "./carry-out.ts";
@@ -15,6 +16,7 @@ import type { Discovery } from "./discover.ts";
 import { servedOf, type ObservedPoint } from "./observe.ts";
 import type { Case, Plan } from "./plan.ts";
 import type { TargetRun } from "./target-run.ts";
+import type { World } from "./world.ts";
 
 /** What became of one certificate source, or of a lineage that the target does not use. */
 export interface Concluded extends Explanation {
@@ -83,7 +85,7 @@ function concludeCase(
   if (decision.kind === "conclude") {
     const after = carried?.after.get(one) ?? null;
     const explanation = explain(decision.row, {
-      ...circumstancesOf(plan, one),
+      ...circumstancesOf(run, plan, one),
       broughtAlongTo:
         after?.filter(({ sight }) => sight.verdict === "live").map(pointName) ??
         [],
@@ -104,7 +106,7 @@ function concludeCase(
     servedOf(after, "loaded"),
   );
   const explanation = explainReload(outcome, {
-    ...circumstancesOf(plan, one),
+    ...circumstancesOf(run, plan, one),
     nginxErrors:
       carried.reloaded.reason === null ? [] : [carried.reloaded.reason],
     nginxRemedy: carried.reloaded.remedy,
@@ -113,6 +115,13 @@ function concludeCase(
     livePoints: after.filter(({ sight }) => sight.verdict === "live").length,
   });
   return { target, assessment, outcome, after, ...explanation };
+}
+
+function publicationOf({ settings }: World, file: string): string | null {
+  const found = settings.publish.find((setting) =>
+    publishedPaths(setting).some(({ path }) => path === file),
+  );
+  return found?.name ?? null;
 }
 
 function isWrong({ sight }: ObservedPoint): boolean {
@@ -128,6 +137,7 @@ function pointName({ address, servername }: ObservedPoint): string {
 }
 
 function circumstancesOf(
+  { world }: TargetRun,
   { discovery, culprits }: Plan,
   { assessment, situation }: Case,
 ): Circumstances {
@@ -147,6 +157,7 @@ function circumstancesOf(
         ? null
         : `${candidate.source.file}:${String(candidate.source.line)}`,
     certificate: candidate.files.certificate,
+    publication: publicationOf(world, candidate.files.certificate),
     liveCertificate:
       candidate.lineage === null
         ? null

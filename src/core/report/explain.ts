@@ -35,6 +35,8 @@ export interface Circumstances {
   /** The certificate file of the source. */
   readonly certificate: string;
   readonly liveCertificate: string | null;
+  /** Of livecert's own, which has put the certificate file there; null: no such one. */
+  readonly publication: string | null;
   /** What keeps a renewal from this Nginx whatever is reloaded; null: nothing. */
   readonly obstruction: Explanation | null;
   /** Where Nginx does not run and what starts it is not systemd. */
@@ -86,6 +88,11 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
       };
     case "outdated-copy":
       if (about.obstruction !== null) return about.obstruction;
+      if (about.publication !== null)
+        return {
+          reason: `Nginx loads what was published as ${about.publication}, an older version of ${about.label}`,
+          remedy: `see what kept it from being published anew: ${deploy}`,
+        };
       return {
         reason: `Nginx loads an older version of ${about.label}, a copy that no renewal changes: ${about.directive ?? "its configuration"}`,
         remedy: `let that directive name ${about.liveCertificate ?? "the file below live/"}, then nginx -t && nginx -s reload`,

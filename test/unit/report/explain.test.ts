@@ -18,6 +18,7 @@ const about: Circumstances = {
   directive: "/etc/nginx/nginx.conf:7",
   certificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
   liveCertificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
+  publication: null,
   obstruction: null,
   startRemedy: null,
   masterPid: 812,
@@ -112,6 +113,15 @@ describe("a container", () => {
       expect(explain(row, { ...about, obstruction })).toEqual(obstruction);
     },
   );
+
+  it("names the publication that has put an older version there", () => {
+    const { reason, remedy } = explain("outdated-copy", {
+      ...about,
+      publication: "web",
+    });
+    expect(reason).toContain("what was published as web");
+    expect(remedy).toContain("livecert deploy example.org");
+  });
 
   it("is started in its own way, not by systemd", () => {
     const startRemedy = "docker start web";

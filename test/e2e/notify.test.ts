@@ -267,6 +267,35 @@ describe("where no watcher runs", () => {
   });
 });
 
+describe("the retry timer, where no watcher runs", () => {
+  it("finds twice a day what no hook was called for, and reloads nothing for it", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start();
+    const address = await serveNames(host, [name, "other.example.test"]);
+    const flags = await configure(host, {
+      notify: [{ kind: "webhook", url: receiver.url }],
+    });
+    const retry = async (hours: number) => {
+      const { exitCode, stderr } = await host.livecert.run(
+        ["retry", ...flags],
+        { through: ["faketime", "-f", `+${String(hours)}h`] },
+      );
+      expect(exitCode, stderr).toBe(0);
+    };
+    await retry(0);
+    await host.renew(name);
+    await retry(11);
+    expect(receiver.requests).toEqual([]);
+    await retry(13);
+    await retry(26);
+    expect(receiver.requests.map(messageIn)).toMatchObject([
+      { event: "opened", kind: "stale", certificates: [{ name }] },
+    ]);
+    expect(await host.isLive(name, address)).toBe(false);
+    expect(await host.nginx.reconfigurations()).toBe(0);
+  });
+});
+
 describe("a certificate of six days that nobody renews", () => {
   it("is told of on the right days, with the end of Certbot's log, and of its end", async () => {
     await using host = await HostBed.create();

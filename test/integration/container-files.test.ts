@@ -1,8 +1,8 @@
 /** The files of containers/, as far as they can be judged without an engine; test/slow/docker.sh runs what runs here. */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { mergeSettings } from "../../src/core/settings/merge.ts";
 import { optionKeys, variableOf } from "../../src/core/settings/options.ts";
 import type { Settings } from "../../src/core/settings/settings.ts";
@@ -235,5 +235,33 @@ describe("containers/Containerfile", () => {
     const present = /^packages=(.*)$/m.exec(suite)?.[1]?.split(",");
     expect(words).not.toBe("");
     expect(present).toEqual(expect.arrayContaining(words.split(" ")));
+  });
+});
+
+describe("docs/containers.md", () => {
+  it("shows configurations that livecert accepts", async () => {
+    const text = await textOf("docs/containers.md");
+    const blocks = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)];
+    expect(blocks.length).toBeGreaterThan(4);
+    for (const [, block = ""] of blocks) {
+      const given = Object.entries(parse(block) as Record<string, unknown>);
+      const merged = mergeSettings(
+        given.map(([key, value]) => {
+          const origin = {
+            kind: "file",
+            path: "livecert.yaml",
+            line: 1,
+          } as const;
+          return { key, value, origin, base: "/" };
+        }),
+      );
+      expect(merged, block).toMatchObject({ kind: "ok" });
+    }
+  });
+
+  it("leads to every file of containers/", async () => {
+    const text = await textOf("docs/containers.md");
+    const files = await readdir(resolve(checkout, "containers"));
+    for (const file of files) expect(text).toContain(`containers/${file}`);
   });
 });

@@ -1,4 +1,6 @@
 /** Certbot on the host renews; Nginx in a container has Certbot's directory by a bind mount. */
+import { mkdir, symlink } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DockerEngine } from "../../support/docker.ts";
 import { waitFor } from "../../support/wait.ts";
@@ -53,3 +55,31 @@ describe.each(["nginx", "supervisord"] as const)(
     });
   },
 );
+
+test("a link elsewhere in the volume that leads to the lineage goes live with it, as in SWAG", async () => {
+  await using bed = await DockerBed.create(engine);
+  const { directory } = bed.pebble;
+  await mkdir(join(directory, "keys"));
+  await symlink(
+    `../letsencrypt/live/${name}`,
+    join(directory, "keys", "letsencrypt"),
+  );
+  const keys = "/config/keys/letsencrypt";
+  const web = await bed.nginx("web", {
+    volumes: [`${directory}:/config`],
+    sites: [
+      {
+        name,
+        certificate: `${keys}/fullchain.pem`,
+        key: `${keys}/privkey.pem`,
+      },
+    ],
+  });
+  await bed.renew();
+  expect(await bed.document(targets, "deploy", name)).toMatchObject({
+    outcome: "deployed",
+    reloads: 1,
+    lineages: [{ name }],
+  });
+  expect(await bed.isLive(web)).toBe(true);
+});

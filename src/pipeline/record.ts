@@ -8,6 +8,7 @@ import {
   written,
   type Written,
 } from "../adapters/store/failure.ts";
+import { identifyFile } from "../adapters/files/read-file.ts";
 import { isSameGeneration } from "../core/decision/generations.ts";
 import { isFailure, worstOf, type Outcome } from "../core/decision/outcome.ts";
 import type {
@@ -41,6 +42,7 @@ export async function recordRun(
   );
   const bystanders = await recordBystanders(world, results, bySource);
   const misplaced = await forgetMisplaced(world, request, bySource);
+  const gone = await forgetGone(world, request, bySource);
   const models = await Promise.all(
     results.map((result) => recordTarget(world, result)),
   );
@@ -51,6 +53,7 @@ export async function recordRun(
     ...records.flat(),
     ...bystanders,
     ...misplaced,
+    ...gone,
     ...models.flat(),
     journal,
   ]);
@@ -77,6 +80,34 @@ async function forgetMisplaced(
     .map((lineage) => sourceId(lineageFiles(lineage)))
     .filter((id) => !bySource.has(id));
   return pMap(ids, (id) => world.store.pending.remove(id), { concurrency: 4 });
+}
+
+/** Long enough for what is only away for a while: a volume, a configuration that is taken back. */
+const rememberedMs = 30 * 24 * 60 * 60 * 1000;
+
+/** A source whose files are gone and that no Nginx loads any more is forgotten after a while. */
+async function forgetGone(
+  world: World,
+  { scope }: RunRequest,
+  bySource: ReadonlyMap<string, unknown>,
+): Promise<readonly Written[]> {
+  const { sources } = world.store;
+  // Reading a thousand records costs as much as a tenth of looking at what they are about.
+  if (scope.kind !== "all" || (await sources.count()) <= bySource.size)
+    return [];
+  const old = (await sources.list()).filter(
+    ({ last, deployed }) =>
+      world.now().getTime() - Date.parse(last?.at ?? deployed?.at ?? "") >
+      rememberedMs,
+  );
+  const results: Written[] = [];
+  for (const { certificate, key } of old) {
+    const id = sourceId({ certificate, key });
+    if (bySource.has(id) || (await identifyFile(certificate)) !== null)
+      continue;
+    results.push(await sources.remove(id));
+  }
+  return results;
 }
 
 /** By the id of the source. */

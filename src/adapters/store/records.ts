@@ -18,6 +18,8 @@ export interface Records<T> {
   remove(id: string): Promise<Written>;
   /** Sorted by file name. */
   list(): Promise<readonly T[]>;
+  /** How many there are, without reading them. */
+  count(): Promise<number>;
 }
 
 /** A model of ten thousand server blocks takes some 10 MB. */
@@ -45,6 +47,7 @@ export function openRecords<T extends { readonly schema: 1 }>(
       }
       return found;
     },
+    count: async () => (await listRecords(directory)).length,
   };
 }
 

@@ -77,6 +77,10 @@ async function listen(
     sockets.add(socket);
     socket.on("error", () => undefined);
   });
+  // A client that goes away may reset the connection; Node.js 20.19.0 tells the TLS socket of it.
+  server.on("secureConnection", (socket: Socket) => {
+    socket.on("error", () => undefined);
+  });
   server.on("tlsClientError", () => undefined);
   server.listen("path" in place ? place : { port: 0, ...place });
   await once(server, "listening");

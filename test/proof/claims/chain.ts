@@ -1,7 +1,7 @@
 import type { Claim } from "../claim.ts";
 import { Differential, type Comparison } from "../differential.ts";
 
-const counts = { short: 150, whole: 5000 } as const;
+const counts = { short: 100, whole: 5000 } as const;
 /** Bundles judged at the same time: nearly all of it is waiting for `openssl`. */
 const atOnce = 3;
 

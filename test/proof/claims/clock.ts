@@ -31,7 +31,7 @@ const counted = { calls: "changing", from: "livecert.js" } as const;
 function stepping(seconds: string): Sweep {
   return {
     what: `a step by ${seconds} s`,
-    few: 8,
+    few: 5,
     count: async (machine) => {
       await access(library);
       return countCalls(machine, counted);

@@ -56,7 +56,7 @@ function failing(error: string, calls: readonly string[]): Sweep {
   const counted = { calls, from: "livecert.js" };
   return {
     what: `with ${error}`,
-    few: 10,
+    few: 7,
     count: (machine) => countCalls(machine, counted),
     attempt: async (machine, number): Promise<Point> => {
       await machine.renew();

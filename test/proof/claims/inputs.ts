@@ -3,7 +3,7 @@ import { subjects } from "../../fuzz/subjects.ts";
 import type { Claim } from "../claim.ts";
 
 /** For each of what reads what others wrote. */
-const limitMs = { short: 2_000, whole: 60_000 } as const;
+const limitMs = { short: 1_500, whole: 60_000 } as const;
 const mostRuns = 10_000_000;
 
 export const inputsClaim: Claim = {

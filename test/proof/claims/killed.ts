@@ -16,8 +16,8 @@ export const killedClaim: Claim = {
   prove: async (work) => {
     const everyCall = work.extent === "whole" ? "all" : "changing";
     return together([
-      await sweep(killedAt("again", everyCall, 30), work),
-      await sweep(killedAt("first", "changing", 15), work),
+      await sweep(killedAt("again", everyCall, 24), work),
+      await sweep(killedAt("first", "changing", 12), work),
     ]);
   },
 };

@@ -3,7 +3,7 @@ import { startLoad, type Tally } from "../../../bench/load.ts";
 import type { Claim } from "../claim.ts";
 import { Machine, name } from "../machine.ts";
 
-const renewals = { short: 8, whole: 50 } as const;
+const renewals = { short: 6, whole: 50 } as const;
 /** Of each kind: those that connect anew each time, and those that keep their connection. */
 const clients = 4;
 

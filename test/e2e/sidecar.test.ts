@@ -1,5 +1,12 @@
 /** Nginx in a mount namespace of its own, as in another container, in a process namespace that livecert shares. */
-import { chmod, copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readFile,
+  rename,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Cleanup } from "../support/cleanup.ts";
@@ -218,6 +225,40 @@ test("files that only Nginx sees, behind links that begin at its own root, go li
   const document = await bed.livecert("deploy");
   expect(document).toMatchObject({ outcome: "deployed", reloads: 1 });
   expect(await bed.served()).toBe(await fingerprintOf(cert));
+});
+
+test("files that were mounted singly are named, since no reload can help", async () => {
+  await using bed = await SidecarBed.create();
+  const { mountPoint } = bed;
+  const source = join(bed.directory, "tls");
+  await mkdir(source);
+  const write = async (): Promise<void> => {
+    const files = await bed.issue();
+    const contents = { "tls.crt": files.fullchain, "tls.key": files.privkey };
+    for (const [file, text] of Object.entries(contents)) {
+      await writeFile(join(source, "new"), text);
+      await rename(join(source, "new"), join(source, file));
+    }
+  };
+  await write();
+  const certificate = join(mountPoint, "tls.crt");
+  const key = join(mountPoint, "tls.key");
+  await writeFile(certificate, "");
+  await writeFile(key, "");
+  await bed.startNginx(
+    { certificate, key },
+    {
+      mount: `mount --bind ${source}/tls.crt ${certificate}; mount --bind ${source}/tls.key ${key}`,
+    },
+  );
+  const before = await bed.served();
+  await write();
+  const document = await bed.livecert("deploy");
+  expect(document).toMatchObject({ outcome: "stale", reloads: 0 });
+  expect(JSON.stringify(document)).toContain(
+    `${certificate} is mounted singly`,
+  );
+  expect(await bed.served()).toBe(before);
 });
 
 test("a configuration that Nginx refuses is told in Nginx's words, and nothing is signalled", async () => {

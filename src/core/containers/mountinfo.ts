@@ -11,6 +11,9 @@ export interface Mount {
   readonly point: string;
 }
 
+/** Follows the root of a mount of a single file that has been replaced: what is mounted has no name any more. */
+const deleted = /\/\/deleted$/;
+
 /** In the order of mounting; lines that are none are passed over. */
 export function parseMounts(mountinfo: string): readonly Mount[] {
   return mountinfo.split("\n").flatMap((line) => {
@@ -21,15 +24,21 @@ export function parseMounts(mountinfo: string): readonly Mount[] {
   });
 }
 
-/** Where `path` of the one namespace lies in the other; null: nowhere. Links are followed by neither. */
+/**
+ * Where `path` of the one namespace lies in the other; null: nowhere. Links are followed by neither. Of a file that was
+ * mounted singly and has been replaced it is where the new one lies.
+ */
 export function translatePath(
   path: string,
   from: readonly Mount[],
   to: readonly Mount[],
 ): string | null {
   const mount = mountOf(path, from);
-  if (mount === undefined || isDeleted(mount)) return null;
-  const inside = join(mount.root, remainder(path, mount.point));
+  if (mount === undefined) return null;
+  const inside = join(
+    mount.root.replace(deleted, ""),
+    remainder(path, mount.point),
+  );
   const places = to
     .filter(({ device, root }) => {
       return device === mount.device && isWithin(inside, root);
@@ -44,18 +53,13 @@ export function translatePath(
   return places.find((place) => place === path) ?? places[0] ?? null;
 }
 
-/** A file that was mounted singly and has been replaced since: it has no name any more. */
-function isDeleted({ root }: Mount): boolean {
-  return root.endsWith("//deleted");
-}
-
 /** Where the single file is mounted through which `path` leads, and which has been replaced since; null: none. */
 export function pinnedAt(
   path: string,
   mounts: readonly Mount[],
 ): string | null {
   const mount = mountOf(path, mounts);
-  return mount !== undefined && isDeleted(mount) ? mount.point : null;
+  return mount !== undefined && deleted.test(mount.root) ? mount.point : null;
 }
 
 /** The mount that a path leads into: the deepest, and of several at one place the last. */

@@ -109,10 +109,10 @@ nonsense
       null,
     ],
     [
-      "nowhere: the file that was mounted singly has been replaced",
+      "the new file, where one that was mounted singly has been replaced",
       "/etc/gone.pem",
       [mount("254:0", "/", "/")],
-      null,
+      "/srv/gone.pem",
     ],
   ])("finds %s", (_, path, own, expected) => {
     expect(translatePath(path, nginx, own)).toBe(expected);

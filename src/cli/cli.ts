@@ -20,9 +20,10 @@ export type UnderstoodLine =
  * @throws LivecertError usage, with the nearest command or option where something is misspelt
  */
 export async function parseCommandLine(
-  words: readonly string[],
+  given: readonly string[],
   columns: number,
 ): Promise<UnderstoodLine> {
+  const words = withHelpAsOption(given);
   const parser = declareAll(
     yargs()
       .scriptName("livecert")
@@ -48,6 +49,21 @@ export async function parseCommandLine(
   if (error !== null) throw asUsageError(error, words);
   if (output !== "") return { kind: "help", text: `${output}\n` };
   return { kind: "call", line: toParsedLine(parsed) };
+}
+
+/**
+ * `help` and `help COMMAND`, as many programs understand them.
+ *
+ * @throws LivecertError usage
+ */
+function withHelpAsOption(words: readonly string[]): readonly string[] {
+  const [first, name, ...rest] = words;
+  if (first !== "help") return words;
+  if (name === undefined || name.startsWith("-"))
+    return ["--help", ...words.slice(1)];
+  if (!Object.hasOwn(commands, name))
+    throw unknown("command", name, Object.keys(commands), (word) => word);
+  return [name, "--help", ...rest];
 }
 
 type Parsed = Readonly<Record<string, unknown>> & {

@@ -90,6 +90,11 @@ describe("parseCommandLine", () => {
       remedy: "did you mean deploy?",
     },
     {
+      words: ["help", "delpoy"],
+      message: "there is no command delpoy",
+      remedy: "did you mean deploy?",
+    },
+    {
       words: ["toString"],
       message: "there is no command toString",
       remedy: "livecert --help",
@@ -173,10 +178,20 @@ describe("parseCommandLine", () => {
     },
   );
 
+  it.each([
+    { words: ["help"], meant: ["--help"] },
+    { words: ["help", "deploy"], meant: ["deploy", "--help"] },
+    { words: ["help", "--json"], meant: ["--json", "--help"] },
+  ])("takes $words for $meant", async ({ words, meant }) => {
+    const understood = await parseCommandLine(words, 80);
+    expect(understood).toMatchObject({ kind: "help" });
+    expect(understood).toEqual(await parseCommandLine(meant, 80));
+  });
+
   it("never throws anything but a usage error, whatever was typed", async () => {
     const word = fc.oneof(
       fc.string(),
-      fc.constantFrom("deploy", "hook", "check", "--", "--json", "-n", "--="),
+      fc.constantFrom("deploy", "hook", "help", "--", "--json", "-n", "--="),
     );
     await fc.assert(
       fc.asyncProperty(fc.array(word, { maxLength: 6 }), async (words) => {

@@ -70,7 +70,7 @@ describe("livecert check", () => {
       `$ livecert check example.org --roots $ROOT
 example.org: sound
   LEAF, ec-p256, expires 2027-01-30 (in 67 days), example.org www.example.org
-1 certificate, all well, 0 reloads
+1 certificate, all well
 `,
     );
   });

@@ -45,6 +45,7 @@ function summary({
   publications,
   reloads,
   warnings,
+  command,
 }: RunDocument): string {
   const failed =
     lineages.filter((lineage) => gravity(lineage) > 0).length +
@@ -57,6 +58,8 @@ function summary({
   const warned = warnings.length + lineages.filter(isWarned).length;
   const verdict = failed === 0 ? "all well" : `${failed} in need of attention`;
   const judged = failed === 0 && warned > 0 ? "see the warnings" : verdict;
+  // It never reloads, so there is nothing to count.
+  if (command === "check") return `${counted}, ${judged}`;
   const reloaded = reloads === 1 ? "1 reload" : `${reloads} reloads`;
   return `${counted}, ${judged}, ${reloaded}`;
 }

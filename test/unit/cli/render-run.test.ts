@@ -129,6 +129,19 @@ warning: two Nginx masters
     );
   });
 
+  it("counts reloads only for commands that may reload", () => {
+    const last = (command: string) =>
+      renderRun(
+        { ...documentOf([sound]), command, reloads: 0, warnings: [] },
+        { colours: false, now },
+      )
+        .trimEnd()
+        .split("\n")
+        .at(-1);
+    expect(last("check")).toBe("1 certificate, all well");
+    expect(last("deploy")).toBe("1 certificate, all well, 0 reloads");
+  });
+
   it("says so when there was nothing to do", () => {
     expect(renderRun(documentOf([]), { colours: false, now })).toContain(
       "there is nothing to do\n",

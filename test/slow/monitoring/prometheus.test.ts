@@ -89,9 +89,12 @@ scrape_configs:
   }
 
   async #ask<Data>(path: string): Promise<Data> {
-    const response = await waitFor("Prometheus answers", () =>
-      fetch(`${this.#base}/api/v1/${path}`).catch(() => null),
-    );
+    const response = await waitFor("Prometheus answers", async () => {
+      const answer = await fetch(`${this.#base}/api/v1/${path}`).catch(
+        () => null,
+      );
+      return answer?.ok === true ? answer : null;
+    });
     return ((await response.json()) as { readonly data: Data }).data;
   }
 

@@ -4,6 +4,7 @@ import type { Machine } from "./machine.ts";
 export const groups = [
   "hooks",
   "nginx",
+  "containers",
   "certificates",
   "renewal",
   "livecert",

@@ -1,5 +1,6 @@
 import { certificateChecks } from "./certificates.ts";
-import type { Check } from "./check.ts";
+import { ok, type Check } from "./check.ts";
+import { containerChecks } from "./containers.ts";
 import { copyChecks } from "./copies.ts";
 import { hookChecks } from "./hooks.ts";
 import { listenerChecks } from "./listeners.ts";
@@ -11,11 +12,22 @@ import { renewalChecks } from "./renewal.ts";
 /** The register, in the order in which people read it; docs/doctor.md has a section for each. */
 export const checks: readonly Check[] = [
   ...hookChecks,
-  ...nginxChecks,
-  ...listenerChecks,
+  ...[...nginxChecks, ...listenerChecks].map(whereHostIsMeant),
+  ...containerChecks,
   ...certificateChecks,
   ...copyChecks,
   ...mountChecks,
   ...renewalChecks,
   ...ownChecks,
 ];
+
+/** Where only containers are looked after, the host's Nginx is nobody's matter. */
+function whereHostIsMeant(check: Check): Check {
+  return {
+    ...check,
+    look: async (machine) =>
+      (await machine.isHostMeant())
+        ? check.look(machine)
+        : [ok("not looked at: the targets are other Nginx than the host's")],
+  };
+}

@@ -20,7 +20,8 @@ import { readModel } from "../core/nginx/read-model.ts";
 import { redact } from "../core/report/redact.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { LivecertError } from "../errors.ts";
-import type { DumpResult, TargetState } from "../ports.ts";
+import type { DumpResult, Target, TargetState } from "../ports.ts";
+import type { EngineView } from "./containers.ts";
 
 export interface Machine {
   readonly settings: Settings;
@@ -34,6 +35,21 @@ export interface Machine {
   renewals(): Promise<readonly Renewal[]>;
   /** Of our own mount namespace and of Nginx's. */
   mounts(): Promise<readonly Mount[]>;
+  /** The host's own Nginx is one of the targets. */
+  isHostMeant(): Promise<boolean>;
+  /** Every container that is looked after, with its Nginx. */
+  containers(): Promise<readonly ContainerView[]>;
+  /** The container engines that were found, asked. */
+  engines(): Promise<readonly EngineView[]>;
+}
+
+/** One container's Nginx, as far as it could be asked. */
+export interface ContainerView {
+  readonly target: Target;
+  readonly state: TargetState;
+  /** null: not asked, since it does not run. */
+  readonly dump: DumpResult | null;
+  readonly model: NginxModel | null;
 }
 
 /** The host's Nginx, as far as it could be asked. */
@@ -61,17 +77,31 @@ export function openMachine(given: {
   readonly settings: Settings;
   readonly host: HostTarget;
   readonly signal: AbortSignal;
+  /** Asked once. */
+  readonly findTargets: () => Promise<readonly Target[]>;
+  readonly askEngines: () => Promise<readonly EngineView[]>;
 }): Machine {
-  const { settings, host, signal } = given;
+  const { settings, host, signal, askEngines } = given;
+  const targets = once(given.findTargets);
   const nginx = once(() => viewNginx(host, signal));
   return {
-    ...given,
+    settings,
+    host,
+    signal,
     isRoot: process.geteuid?.() === 0,
     hasSystemd: isSystemdRunning(),
     nginx,
     lineages: once(() => listLineages(settings.certbotDir)),
     renewals: once(() => readRenewals(settings.certbotDir)),
     mounts: once(async () => allMounts(await nginx())),
+    isHostMeant: async () => (await targets()).includes(host),
+    containers: once(async () => {
+      const inside = (await targets()).filter(
+        ({ kind }) => kind === "container",
+      );
+      return Promise.all(inside.map((target) => viewTarget(target, signal)));
+    }),
+    engines: once(askEngines),
   };
 }
 
@@ -101,6 +131,20 @@ async function viewNginx(
     const state = { kind: "absent", reason: redact(error.message) } as const;
     return { state, refusal: error, found: null, ...nothing };
   }
+}
+
+async function viewTarget(
+  target: Target,
+  signal: AbortSignal,
+): Promise<ContainerView> {
+  const state = await target.inspect(signal);
+  const unasked = { target, state, dump: null, model: null };
+  if (state.kind !== "running") return unasked;
+  const dump = await target.dump(signal);
+  if (dump.kind !== "ok") return { ...unasked, dump };
+  const { prefix, text } = dump;
+  const model = readModel(text, { prefix, hostname: hostname() });
+  return { target, state, dump, model };
 }
 
 async function readRenewals(certbotDir: string): Promise<readonly Renewal[]> {

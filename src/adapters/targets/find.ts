@@ -11,6 +11,7 @@ import {
   type Endpoint,
   type Environment,
 } from "../containers/endpoint.ts";
+import type { EngineFailure } from "../containers/request.ts";
 import type { HostTarget } from "./host.ts";
 import { sidecarTarget } from "./sidecar.ts";
 
@@ -60,6 +61,35 @@ async function targetsOf(
     case "command":
       return [];
   }
+}
+
+/** The engines that the targets are looked for at, each with why it could not be asked. */
+export async function askEngines({
+  settings,
+  environment,
+  signal,
+}: Pick<TargetSearch, "settings" | "environment" | "signal">): Promise<
+  readonly {
+    readonly endpoint: Endpoint;
+    readonly failure: EngineFailure | null;
+  }[]
+> {
+  const named = settings.targets.flatMap((target) =>
+    target.kind === "container" && target.engine !== null
+      ? [parseEndpoint(target.engine, null)]
+      : [],
+  );
+  const endpoints = [...findEndpoints(environment), ...named];
+  if (endpoints.length === 0) return [];
+  const { openEngine } = await import("../containers/engine.ts");
+  return Promise.all(
+    endpoints.map(async (endpoint) => {
+      const engine = openEngine(endpoint, settings.limits.engineMs);
+      const answer = await engine.list([], signal);
+      const failure = answer.kind === "failed" ? answer.failure : null;
+      return { endpoint, failure };
+    }),
+  );
 }
 
 /** The host's Nginx is left out where containers have one, and there is none here or it was never seen to run. */

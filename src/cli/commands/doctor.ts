@@ -1,3 +1,4 @@
+import { askEngines, findTargets } from "../../adapters/targets/find.ts";
 import { hostTarget } from "../../adapters/targets/host.ts";
 import { checks } from "../../doctor/checks.ts";
 import { examine } from "../../doctor/examine.ts";
@@ -20,7 +21,21 @@ export async function run(
   const host = hostTarget({ settings: nginx, limits, searchPath });
   const reports = await examine(
     checks,
-    openMachine({ settings, host, signal }),
+    openMachine({
+      settings,
+      host,
+      signal,
+      findTargets: () =>
+        findTargets({
+          settings,
+          environment,
+          signal,
+          mayWrite: false,
+          host,
+          knownTargets: () => Promise.resolve([]),
+        }),
+      askEngines: () => askEngines({ settings, environment, signal }),
+    }),
     checkLimitMs + limits.nginxCommandMs,
   );
   stdout.write(

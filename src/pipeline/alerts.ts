@@ -25,6 +25,7 @@ import {
   type OutboxEntry,
 } from "../core/incidents/record.ts";
 import { review } from "../core/incidents/review.ts";
+import type { PublicationReport } from "../core/report/document.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import type { Assessment, Candidate } from "./assess.ts";
 import { candidatesOf, lineagesOf } from "./candidates.ts";
@@ -47,11 +48,14 @@ export async function keepIncidents(
   world: World,
   request: RunRequest,
   results: readonly TargetResult[],
+  /** null: none was looked at. */
+  publications: readonly PublicationReport[] | null,
 ): Promise<readonly string[]> {
   const book = await readBook(world);
-  const looks = await Promise.all(
+  const targets = await Promise.all(
     results.map((result) => lookOf(world, request, result)),
   );
+  const looks = [...targets, lookAtPublications(world, request, publications)];
   const reviewed = review({
     incidents: book.incidents,
     conditions: looks.flatMap(({ conditions }) => conditions),
@@ -61,7 +65,8 @@ export async function keepIncidents(
     now: world.now(),
   });
   const messages = await messagesOf(world, request, reviewed.announcements);
-  const isComplete = looks.length > 0 && looks.every(({ isWhole }) => isWhole);
+  const isComplete =
+    targets.length > 0 && targets.every(({ isWhole }) => isWhole);
   return warningsOf(
     await writeBook(world, book, {
       schema: 1,
@@ -175,6 +180,33 @@ function distinct(conditions: readonly Condition[]): readonly Condition[] {
       conditions.map((one) => [JSON.stringify([one.source, one.kind]), one]),
     ).values(),
   ];
+}
+
+/** No Nginx is concerned: they stand beside the targets. */
+function lookAtPublications(
+  { now }: World,
+  { scope }: RunRequest,
+  publications: readonly PublicationReport[] | null,
+): Look {
+  const target = "publications";
+  const tellFrom = now().toISOString();
+  return {
+    target,
+    isWhole: publications !== null && scope.kind !== "named",
+    sources: new Set(publications?.map(({ name }) => name)),
+    conditions: (publications ?? []).flatMap(
+      ({ name, outcome, reason, remedy }) => {
+        const kind = outcome === null ? null : failureKind(outcome);
+        if (kind === null) return [];
+        return {
+          ...{ target, source: name, name, kind, remedy, tellFrom },
+          reason: reason ?? "",
+          hostNames: [],
+          notAfter: null,
+        };
+      },
+    ),
+  };
 }
 
 function failureOf(

@@ -58,5 +58,5 @@ export async function reviewAll(
     results.push(
       await runTarget({ world: locked, request, target, examined: new Map() }),
     );
-  return await keepIncidents(locked, request, results);
+  return await keepIncidents(locked, request, results, null);
 }

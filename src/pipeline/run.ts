@@ -9,7 +9,10 @@
  */
 import pMap from "p-map";
 import { warningsOf } from "../adapters/store/failure.ts";
-import type { RunDocument } from "../core/report/document.ts";
+import type {
+  PublicationReport,
+  RunDocument,
+} from "../core/report/document.ts";
 import { keepIncidents } from "./alerts.ts";
 import { lineageFiles } from "./candidates.ts";
 import {
@@ -46,7 +49,7 @@ export async function run(
   const unwritten = request.isDryRun
     ? []
     : await world.stopwatch.time("record", () =>
-        recordAll(world, request, results),
+        recordAll(world, request, results, reports),
       );
   const hints = unusedHints(world, results);
   return reportRun(world, request, results, reports, [
@@ -90,10 +93,11 @@ async function recordAll(
   world: World,
   request: RunRequest,
   results: readonly TargetResult[],
+  publications: readonly PublicationReport[],
 ): Promise<readonly string[]> {
   const counted = await countRun(world, request, results);
   const unwritten = await recordRun(world, request, results);
-  const untold = await keepIncidents(world, request, results);
+  const untold = await keepIncidents(world, request, results, publications);
   return [...unwritten, ...untold, ...warningsOf([counted])];
 }
 

@@ -18,6 +18,9 @@ function machine(signal = new AbortController().signal): Machine {
     lineages: unasked,
     renewals: unasked,
     mounts: unasked,
+    isHostMeant: unasked,
+    containers: unasked,
+    engines: unasked,
   };
 }
 

@@ -27,7 +27,7 @@ need_modules
 build
 npm run --silent typecheck
 npm run --silent lint
-shellcheck install.sh test/demo/*.sh hooks/* test/run.sh bench/run.sh bench/programs/*.sh .ci/run
+git ls-files "*.sh" "hooks/*" .ci/run | xargs shellcheck
 
 exec node_modules/.bin/vitest run \
   --reporter=default --reporter=json \

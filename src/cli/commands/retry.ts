@@ -8,6 +8,7 @@ import { readPresence } from "../../service/presence.ts";
 import type { Invocation, NoArguments } from "../invocation.ts";
 import { reportFailure, sendAtEnd } from "../notify.ts";
 import { printRun } from "../print-run.ts";
+import { measureAtEnd } from "../textfile.ts";
 
 /**
  * Everything that is pending or queued. A timer or crontab runs it too, where an edit of Nginx's configuration that nobody
@@ -34,6 +35,7 @@ export async function run(
   const exitCode = await printRun(invocation, document);
   await review(world);
   await sendAtEnd(invocation, world);
+  await measureAtEnd(world, document);
   return exitCode;
 }
 

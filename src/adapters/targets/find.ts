@@ -58,8 +58,10 @@ async function targetsOf(
           : [parseEndpoint(setting.engine, null)];
       return configuredContainers(setting, endpoints, search);
     }
-    case "command":
-      return [];
+    case "command": {
+      const { commandTarget } = await import("./command.ts");
+      return [commandTarget({ setting, limits: settings.limits })];
+    }
   }
 }
 

@@ -53,6 +53,10 @@ describe("parseConfiguration", () => {
 
   it.each([
     ["json: true\njson: false\n", "/l.yaml:2: Map keys must be unique"],
+    [
+      "a: 1\n---\nb: 2\n",
+      "/l.yaml:2: a second document begins after ---; all options belong in one",
+    ],
     ["- json\n", "/l.yaml:1: options must stand as key: value"],
     ["json", "/l.yaml:1: options must stand as key: value"],
   ])("says of %j: %s", (text, problem) => {

@@ -10,6 +10,7 @@ import {
   type Pair,
   type Scalar,
   type YAMLMap,
+  type YAMLParseError,
 } from "yaml";
 import type { GivenValue } from "../../core/settings/merge.ts";
 import { LivecertError } from "../../errors.ts";
@@ -89,7 +90,7 @@ export function parseConfiguration(
   });
   const lineAt = (offset: number): number => lines.linePos(offset).line;
   const problems = document.errors.map(
-    (error) => `${path}:${lineAt(error.pos[0])}: ${firstLine(error.message)}`,
+    (error) => `${path}:${lineAt(error.pos[0])}: ${describeFault(error)}`,
   );
   const root = document.contents;
   if (problems.length > 0 || isEmpty(root))
@@ -107,6 +108,16 @@ export function parseConfiguration(
     base: dirname(path),
   }));
   return { path, given, problems };
+}
+
+/** The library's advice for several documents is for programmers. */
+function describeFault({
+  code,
+  message,
+}: Pick<YAMLParseError, "code" | "message">): string {
+  return code === "MULTIPLE_DOCS"
+    ? "a second document begins after ---; all options belong in one"
+    : firstLine(message);
 }
 
 function isEmpty(node: Node | null): node is null {

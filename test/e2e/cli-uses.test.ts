@@ -120,6 +120,21 @@ exit 2
     expect(stderr).toContain("is no output of nginx -T");
   });
 
+  it("names in the document what it did not understand, beside what it did", async () => {
+    await using terminal = await Terminal.open();
+    const input =
+      "# configuration file /n.conf:\nhttp { server { listen 443 ssl;\nssl_certificate /a.pem; ssl_certificate_key /a.key; }\n";
+    const { exitCode, stdout } = await terminal.run(
+      ["uses", "--dump", "-", "--json"],
+      { input },
+    );
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      uses: [{ certificate: "/a.pem" }],
+      warnings: [expect.stringMatching(/^\/n\.conf:\d+: ./)],
+    });
+  });
+
   it("ends cleanly whatever it is given", async () => {
     await using terminal = await Terminal.open();
     const marker = "# configuration file /n.conf:\n";

@@ -6,6 +6,7 @@ import { composeWorld } from "../../compose.ts";
 import type { NginxModel } from "../../core/nginx/model.ts";
 import { readModel } from "../../core/nginx/read-model.ts";
 import { usesOf } from "../../core/nginx/uses.ts";
+import type { UsesDocument } from "../../core/report/document.ts";
 import { LivecertError } from "../../errors.ts";
 import { discover } from "../../pipeline/discover.ts";
 import type { Invocation, UsesArguments } from "../invocation.ts";
@@ -22,9 +23,21 @@ export async function run(
     log.warn("part of the configuration was not understood", { ...problem });
   const uses = usesOf(model, lineageNames(settings.certbotDir));
   stdout.write(
-    settings.json ? renderJson({ schema: 1, uses }) : renderUses(uses, stdout),
+    settings.json
+      ? renderJson(documentOf(model, uses))
+      : renderUses(uses, stdout),
   );
   return 0;
+}
+
+function documentOf(
+  { problems }: NginxModel,
+  uses: UsesDocument["uses"],
+): UsesDocument {
+  const warnings = problems.map(
+    ({ file, line, message }) => `${file}:${String(line)}: ${message}`,
+  );
+  return { schema: 1, uses, warnings };
 }
 
 /** Looks at the disk once for each path, since a thousand server blocks may share one certificate. */

@@ -174,6 +174,8 @@ export interface EventReport {
 export interface UsesDocument {
   readonly schema: 1;
   readonly uses: readonly UseReport[];
+  /** What of the configuration was not understood, so that uses may be missing; `FILE:LINE: …`, for people. */
+  readonly warnings: readonly string[];
 }
 
 export interface UseReport {

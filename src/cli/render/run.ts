@@ -22,9 +22,12 @@ type Colours = ReturnType<typeof createColors>;
 /** What a run found and did, for people: one paragraph per lineage, the most grave last, where the eye rests. */
 export function renderRun(document: RunDocument, style: RunStyle): string {
   const colours = createColors(style.colours);
-  const paragraphs = [...document.lineages]
-    .sort((one, other) => gravity(one) - gravity(other))
-    .map((lineage) => renderLineage(lineage, colours, style.now));
+  const lineages = [...document.lineages].sort(
+    (one, other) => gravity(one) - gravity(other),
+  );
+  const paragraphs = sayOnce(lineages).map((lineage) =>
+    renderLineage(lineage, colours, style.now),
+  );
   const text = [
     ...paragraphs.flat(),
     ...document.publications.flatMap((one) => renderPublication(one, colours)),
@@ -62,6 +65,24 @@ function summary({
   if (command === "check") return `${counted}, ${judged}`;
   const reloaded = reloads === 1 ? "1 reload" : `${reloads} reloads`;
   return `${counted}, ${judged}, ${reloaded}`;
+}
+
+/** What Nginx says of its configuration is about all of it: the first lineage quotes it, the others refer to that one. */
+export function sayOnce(
+  lineages: readonly LineageReport[],
+): readonly LineageReport[] {
+  const quoting = new Map<string, LineageReport>();
+  return lineages.map((lineage) => {
+    const { outcome, reason } = lineage;
+    if (outcome !== "config-invalid" || reason === null) return lineage;
+    const first = quoting.get(reason);
+    if (first === undefined) {
+      quoting.set(reason, lineage);
+      return lineage;
+    }
+    const { name, path } = first;
+    return { ...lineage, reason: `for the same reason as ${name ?? path}` };
+  });
 }
 
 function isWarned({ findings }: LineageReport): boolean {

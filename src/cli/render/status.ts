@@ -10,6 +10,7 @@ import {
   renderExpiry,
   renderLineage,
   renderPublication,
+  sayOnce,
   shortList,
 } from "./run.ts";
 import { renderTable, type Cell, type TableStyle } from "./table.ts";
@@ -36,12 +37,12 @@ export function renderStatus(
     lineages.map((lineage) => row(lineage, colours, style.now)),
     style,
   );
-  const details = lineages
-    .filter((lineage) => !isFine(lineage))
-    .flatMap((lineage) => [
-      ...renderLineage(lineage, colours, style.now),
-      ...lastFailure(lineage),
-    ]);
+  const details = sayOnce(
+    lineages.filter((lineage) => !isFine(lineage)),
+  ).flatMap((lineage) => [
+    ...renderLineage(lineage, colours, style.now),
+    ...lastFailure(lineage),
+  ]);
   const published = document.publications
     .filter(({ state }) => state !== "unchanged")
     .flatMap((publication) => renderPublication(publication, colours));

@@ -129,6 +129,38 @@ warning: two Nginx masters
     );
   });
 
+  it.each([
+    ["run", renderRun],
+    ["status", renderStatus],
+  ] as const)(
+    "quotes Nginx's words once, whatever number of lineages they keep back (%s)",
+    (_, render) => {
+      const words = "nginx: [emerg] no luck today in /etc/nginx/nginx.conf:7";
+      const refused = ["a.test", "b.test", "c.test"].map(
+        (name): LineageReport => ({
+          ...sound,
+          name,
+          outcome: "config-invalid",
+          reason: `Nginx's own test refuses the configuration: ${words}`,
+        }),
+      );
+      const nginx = {
+        configOk: false,
+        masterPid: 1,
+        configPending: [],
+        draining: 0,
+        errors: [words],
+      };
+      const document = { ...documentOf(refused), nginx };
+      const text = render(document, { colours: false, terminal: false, now });
+      expect(text.split(words)).toHaveLength(2);
+      for (const name of ["b.test", "c.test"])
+        expect(text).toContain(
+          `${name}: config-invalid, for the same reason as a.test\n`,
+        );
+    },
+  );
+
   it("counts reloads only for commands that may reload", () => {
     const last = (command: string) =>
       renderRun(

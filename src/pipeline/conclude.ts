@@ -156,6 +156,7 @@ function circumstancesOf(
       candidate.source === null
         ? null
         : `${candidate.source.file}:${String(candidate.source.line)}`,
+    isHandedOut: (candidate.source?.servers.length ?? 0) > 0,
     certificate: candidate.files.certificate,
     publication: publicationOf(world, candidate.files.certificate),
     liveCertificate:

@@ -77,6 +77,11 @@ describe("a path with a variable", () => {
     await host.renew("b.test");
     const other = await host.livecert.document(["deploy", "b.test"]);
     expect(other).toMatchObject({ outcome: "unverified", reloads: 1 });
+    const status = await host.livecert.document(["status"]);
+    for (const { lineages } of [other, status])
+      expect(lineages.find(({ name }) => name === "b.test")?.reason).toContain(
+        "Nginx hands it to no client",
+      );
   });
 
   it("that no lineage matches is listed with its words, and is no failure", async () => {

@@ -32,6 +32,8 @@ export interface Circumstances {
   readonly culprits: readonly Culprit[];
   /** `FILE:LINE` of the directive that names the source. */
   readonly directive: string | null;
+  /** Some server block hands it to clients; false for what Nginx loads for other ends (`proxy_ssl_certificate`). */
+  readonly isHandedOut: boolean;
   /** The certificate file of the source. */
   readonly certificate: string;
   readonly liveCertificate: string | null;
@@ -103,8 +105,7 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
       return { reason: "served everywhere as it is on disk", remedy: null };
     case "loaded-by-evidence":
       return {
-        reason:
-          "no handshake could show it, but every worker started after the files were written",
+        reason: `${unseen(about)}, but every worker started after the files were written`,
         remedy: null,
       };
     case "dynamic":
@@ -193,9 +194,8 @@ export function explainReload(
       };
     case "unverified":
       return {
-        reason:
-          "reloaded and new workers run, but no handshake could show the certificate",
-        remedy: "livecert status tells why",
+        reason: `reloaded and new workers run, but ${unseen(about)}`,
+        remedy: about.isHandedOut ? "livecert status tells why" : null,
       };
     case "reloading":
       return { reason: said(about), remedy: "livecert retry" };
@@ -205,6 +205,13 @@ export function explainReload(
         remedy: about.nginxRemedy,
       };
   }
+}
+
+/** Why nobody has seen it. */
+function unseen({ isHandedOut, directive }: Circumstances): string {
+  return isHandedOut
+    ? "no handshake could show it"
+    : `no handshake can show it, since Nginx hands it to no client (${directive ?? "its configuration"})`;
 }
 
 /** What is served there is no older certificate, so no reload mends it. */
@@ -282,11 +289,12 @@ function refusedBecauseOf(about: Circumstances, deploy: string): Explanation {
   };
 }
 
-function notLoaded({ stalePoints, brokenPoints }: Circumstances): string {
+function notLoaded(about: Circumstances): string {
+  const { stalePoints, brokenPoints } = about;
   if (brokenPoints.length > 0)
     return `every handshake fails at ${brokenPoints.join(", ")}; Nginx has not loaded the files on disk`;
   return stalePoints.length === 0
-    ? "no handshake could show what is served, and Nginx has not been reloaded since the files were written"
+    ? `${unseen(about)}, and Nginx has not been reloaded since the files were written`
     : "Nginx serves an old certificate; it has not loaded the one on disk";
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decisionTable } from "../../../src/core/decision/decide.ts";
 import {
   explain,
+  explainReload,
   quoted,
   type Circumstances,
 } from "../../../src/core/report/explain.ts";
@@ -16,6 +17,7 @@ const about: Circumstances = {
   nginxErrors: ["nginx: [emerg] no luck today"],
   culprits: [],
   directive: "/etc/nginx/nginx.conf:7",
+  isHandedOut: true,
   certificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
   liveCertificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
   publication: null,
@@ -69,7 +71,7 @@ describe("the reason", () => {
     expect(reasons).toEqual([
       "Nginx serves an old certificate; it has not loaded the one on disk",
       "every handshake fails at 127.0.0.1:443 (example.org); Nginx has not loaded the files on disk",
-      "no handshake could show what is served, and Nginx has not been reloaded since the files were written",
+      "no handshake could show it, and Nginx has not been reloaded since the files were written",
     ]);
   });
 
@@ -98,6 +100,27 @@ describe("the reason", () => {
     ).toBe(
       "sound itself, but a reload would also bring b.test live: it lost a name (waits until 2026-11-24T00:08:44Z at most)",
     );
+  });
+});
+
+describe("a certificate that Nginx hands to no client", () => {
+  const because =
+    "no handshake can show it, since Nginx hands it to no client (/etc/nginx/nginx.conf:7)";
+  const client = { ...about, isHandedOut: false, stalePoints: [] };
+
+  it.each(["loaded-by-evidence", "dry-run"] as const)(
+    "says so where nothing was reloaded (%s)",
+    (row) => {
+      expect(explain(row, client).reason).toContain(because);
+    },
+  );
+
+  it("says so after a reload, and sends nobody to look for more", () => {
+    const reloaded = { ...client, livePoints: 0, nginxRemedy: null };
+    expect(explainReload("unverified", reloaded)).toEqual({
+      reason: `reloaded and new workers run, but ${because}`,
+      remedy: null,
+    });
   });
 });
 

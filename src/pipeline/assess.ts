@@ -4,6 +4,7 @@
  */
 import pMap from "p-map";
 import { covers } from "../adapters/tls/covers.ts";
+import type { Certificate } from "../core/certificate/certificate.ts";
 import type { Served } from "../core/decision/decide.ts";
 import type { SourceRecord } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
@@ -45,8 +46,8 @@ export interface Candidate {
   readonly source: CertificateSource | null;
   /** This source is an older version of `lineage`: a copy, or a link into `archive/`. */
   readonly isOutdatedCopy: boolean;
-  /** The fingerprint that clients would be handed but for such a copy; null: this is none. */
-  readonly supersededBy: string | null;
+  /** The leaf that clients would be handed but for such a copy; null: this is none, or the lineage cannot be read. */
+  readonly supersededBy: Certificate | null;
   /** What keeps a renewal from this Nginx whatever is reloaded; null: nothing. */
   readonly obstruction: Obstruction | null;
 }

@@ -2,6 +2,9 @@
 import { dirname, join } from "node:path";
 import { findArchivedCopy, isOutdated } from "../adapters/certbot/archive.ts";
 import { lineageOfPath, listLineages } from "../adapters/certbot/lineages.ts";
+import { readFileBounded } from "../adapters/files/read-file.ts";
+import { readCertificates } from "../adapters/tls/certificate.ts";
+import type { Certificate } from "../core/certificate/certificate.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { CertificateSource, NginxModel } from "../core/nginx/model.ts";
 import { certificateSources } from "../core/nginx/sources.ts";
@@ -198,10 +201,18 @@ export async function markCopies(
         ...candidate,
         lineage: copied.lineage,
         isOutdatedCopy,
-        supersededBy: isOutdatedCopy ? copied.currentFingerprint256 : null,
+        supersededBy: isOutdatedCopy ? await presentLeaf(copied.lineage) : null,
       };
     }),
   );
+}
+
+/** null where it cannot be read. */
+async function presentLeaf(lineage: Lineage): Promise<Certificate | null> {
+  const reading = await readFileBounded(lineageFiles(lineage).certificate);
+  if (reading.kind !== "read") return null;
+  const found = readCertificates(reading.content);
+  return found.kind === "read" ? (found.certificates[0] ?? null) : null;
 }
 
 /** Those that Nginx loads from where a renewal does not reach. */

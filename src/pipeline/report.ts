@@ -98,11 +98,14 @@ function reportLineage(
 ): LineageReport {
   const outcome = worstOf(concluded.map((one) => one.outcome));
   const decisive = concluded.find((one) => one.outcome === outcome);
-  const { candidate, examined } = (decisive ?? concluded[0])?.assessment ?? {};
+  const { candidate } = (decisive ?? concluded[0])?.assessment ?? {};
   const findings = distinctFindings(
     concluded.flatMap(({ assessment }) => assessment.weighed.findings),
   );
-  const leaf = examined?.examination.leaf ?? null;
+  const onDisk = presentOnDisk(
+    decisive === undefined ? concluded : [decisive, ...concluded],
+  );
+  const leaf = onDisk?.leaf ?? null;
   const served = concluded.flatMap(leavesServed);
   return {
     name: candidate?.lineage?.name ?? null,
@@ -111,16 +114,32 @@ function reportLineage(
     last: lastOf(decisive),
     reason: reasonOf(decisive, concluded),
     remedy: decisive?.remedy ?? null,
-    leaf:
-      leaf === null
-        ? null
-        : reportLeaf(leaf, examined?.examination.bundle?.bundle256 ?? null),
+    leaf: onDisk === null ? null : reportLeaf(onDisk.leaf, onDisk.bundle256),
     served: reportServed(served),
     renewalDue: renewalDueOf(firstToExpire(served) ?? leaf, world),
     valid: concluded.every(({ assessment }) => assessment.isSound),
     findings,
     probes: concluded.flatMap(reportProbes),
   };
+}
+
+/** The lineage's own present certificate, also where Nginx loads an older copy of it; the first that can be read. */
+function presentOnDisk(
+  concluded: readonly Concluded[],
+): { readonly leaf: Certificate; readonly bundle256: string | null } | null {
+  const found = concluded.flatMap(({ assessment: { candidate, examined } }) => {
+    const { leaf, bundle } = examined.examination;
+    if (candidate.isOutdatedCopy || leaf === null) return [];
+    return [{ leaf, bundle256: bundle?.bundle256 ?? null }];
+  });
+  const superseding = concluded.flatMap(
+    ({ assessment }) => assessment.candidate.supersededBy ?? [],
+  );
+  return (
+    found[0] ??
+    superseding.map((leaf) => ({ leaf, bundle256: null }))[0] ??
+    null
+  );
 }
 
 /** What this very Nginx was last seen to hand out, at each point. */
@@ -220,7 +239,7 @@ function reportProbes({
 }: Concluded): readonly ProbeReport[] {
   const { candidate, examined } = assessment;
   const onDisk = examined.examination.leaf?.fingerprint256 ?? null;
-  const expected = candidate.supersededBy ?? onDisk;
+  const expected = candidate.supersededBy?.fingerprint256 ?? onDisk;
   return assessment.points.map((before): ProbeReport => {
     const later = after?.find((one) => isSamePoint(one, before)) ?? null;
     const final = later ?? before;

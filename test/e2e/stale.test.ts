@@ -171,6 +171,7 @@ describe("a copy that no renewal changes", () => {
           reloads: 0,
         });
         expect(lineage?.name).toBe("a.test");
+        expect(lineage?.leaf?.fingerprint256).toBe(expected);
         expect(lineage?.probes).toMatchObject([
           { expected, before, verdict: "stale" },
         ]);

@@ -24,8 +24,6 @@ export interface ArchivedCopy {
   readonly version: number;
   /** What the lineage is at. */
   readonly currentVersion: number;
-  /** Of the leaf that the lineage is at; null where it cannot be read. */
-  readonly currentFingerprint256: string | null;
 }
 
 /**
@@ -116,12 +114,9 @@ async function versionsWithCurrent(
   const currentVersion = "version" in state ? state.version : null;
   if (currentVersion === null) return [];
   const versions = await listVersions(lineage);
-  const current = versions.find(({ version }) => version === currentVersion);
-  const currentFingerprint256 = current?.fingerprint256 ?? null;
   return versions.map((version) => ({
     lineage,
     currentVersion,
-    currentFingerprint256,
     ...version,
   }));
 }

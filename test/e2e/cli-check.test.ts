@@ -176,6 +176,14 @@ exit 2
     }
   });
 
+  it("says of a pipe that it is no file, rather than that it is not there", async () => {
+    const { exitCode, stderr } = await terminal.run(["check", "/dev/stdin"], {
+      input: "-----BEGIN CERTIFICATE-----\n",
+    });
+    expect(stderr).toContain("error: /dev/stdin is no ordinary file\n");
+    expect(exitCode).toBe(2);
+  });
+
   it("exits with 2 for a directory that holds no lineage", async () => {
     await mkdir(join(terminal.directory, "empty"), { recursive: true });
     expect((await terminal.run(["check", "./empty"])).exitCode).toBe(2);

@@ -459,6 +459,22 @@ describe("a snapshot of a pair", () => {
     });
   });
 
+  it("does not wait for files that no waiting makes readable", async () => {
+    await using bed = await certbotBed();
+    const certificate = join(bed.path, "c.pem");
+    await writeFile(certificate, Buffer.alloc(1024 * 1024 + 1));
+    const [endless, key] = [3_600_000, join(bed.path, "k.pem")];
+    await writeFile(key, versions[0].privkey);
+    for (const path of [certificate, "/dev/null"])
+      expect(
+        await snapshotPair(path, key, {
+          settleMs: endless,
+          secondLook: "needed",
+          signal: new AbortController().signal,
+        }),
+      ).toMatchObject({ files: { certificate: { kind: "unreadable" } } });
+  });
+
   it("reads a certificate alone, and one file that holds both", async () => {
     await using bed = await certbotBed();
     const both = join(bed.path, "both.pem");

@@ -10,7 +10,7 @@ import type {
   LineageKind,
 } from "../../core/lineage/lineage.ts";
 import { isSameView, lineageState } from "../../core/lineage/versions.ts";
-import { readFileBounded } from "../files/read-file.ts";
+import { beingWritten, readFileBounded } from "../files/read-file.ts";
 import { isKeyOf, readCertificates } from "../tls/certificate.ts";
 import { PrivateKey, readPrivateKey } from "../tls/private-key.ts";
 import { viewLineage } from "./view.ts";
@@ -217,11 +217,15 @@ function readingsOf({
   return key === null ? [certificate] : [certificate, key];
 }
 
-/** Whether the key belongs to the leaf. A key that cannot be looked into (a password) is given the benefit. */
+/**
+ * Whether the key belongs to the leaf. A key that cannot be looked into (a password) is given the benefit, and so is what
+ * no waiting makes readable (a device, or larger than any PEM file): that is a fault of its own.
+ */
 function agree(
   certificate: FileReading,
   key: FileReading<PrivateKey>,
 ): boolean {
+  if (isBeyondReading(certificate) || isBeyondReading(key)) return true;
   if (certificate.kind !== "read" || key.kind !== "read") return false;
   const certificates = readCertificates(certificate.content);
   const privateKey = readPrivateKey(key.content);
@@ -230,6 +234,10 @@ function agree(
     return false;
   const [leaf] = certificates.certificates;
   return leaf !== undefined && isKeyOf(privateKey.key, leaf);
+}
+
+function isBeyondReading(reading: FileReading<unknown>): boolean {
+  return reading.kind === "unreadable" && reading.reason !== beingWritten;
 }
 
 function identityOf(readings: readonly FileReading<unknown>[]): string {

@@ -20,6 +20,9 @@ import { realPath } from "./real-path.ts";
 /** No PEM file of a certificate, chain or key comes near it. */
 export const defaultMaxBytes = 1024 * 1024;
 
+/** The one reason that goes away by itself. */
+export const beingWritten = "is being written";
+
 const readOnly = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 const attempts = 3;
 
@@ -35,7 +38,7 @@ export async function readFileBounded(
       const reading = readOnce(path, maxBytes);
       if (reading !== null) return reading;
     }
-    return unreadable(path, "is being written");
+    return unreadable(path, beingWritten);
   } catch (error) {
     return readFailure(path, error);
   }

@@ -21,6 +21,7 @@ import type { Lineage } from "../../core/lineage/lineage.ts";
 import type { LineageReport, RunDocument } from "../../core/report/document.ts";
 import { mixtureFindings } from "../../pipeline/examine.ts";
 import { renewalDueOf, reportLeaf } from "../../pipeline/report.ts";
+import { LivecertError } from "../../errors.ts";
 import type { CheckArguments, Invocation } from "../invocation.ts";
 import { printRun } from "../print-run.ts";
 
@@ -42,7 +43,7 @@ type Subject =
   /** A bundle alone. */
   | { readonly kind: "file"; readonly path: string };
 
-/** @throws LivecertError lineage-not-found */
+/** @throws LivecertError lineage-not-found, usage */
 async function findSubjects(invocation: Invocation<CheckArguments>): Promise<{
   readonly subjects: readonly Subject[];
   readonly problems: readonly string[];
@@ -64,7 +65,11 @@ async function findSubjects(invocation: Invocation<CheckArguments>): Promise<{
   };
 }
 
-/** A lineage of that very name comes first, then a directory or a bundle of that path. */
+/**
+ * A lineage of that very name comes first, then a directory or a bundle of that path.
+ *
+ * @throws LivecertError lineage-not-found, usage
+ */
 async function findSubject(
   { settings, workingDirectory }: Invocation<CheckArguments>,
   word: string,
@@ -79,7 +84,11 @@ async function findSubject(
       if (stats === null) throw error;
     }
   }
-  if (stats?.isDirectory() === false) return { kind: "file", path };
+  if (stats?.isFile() === true) return { kind: "file", path };
+  if (stats?.isDirectory() === false)
+    throw new LivecertError("usage", `${word} is no ordinary file`, {
+      remedy: "write the certificates to a file: livecert check FILE",
+    });
   return {
     kind: "lineage",
     lineage: await findLineage(path, settings.certbotDir),

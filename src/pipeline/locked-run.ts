@@ -53,16 +53,57 @@ export async function lockedRun(
   );
   world.log.debug("lock taken", { waitedMs: Math.round(lock.waitedMs) });
   const signal = AbortSignal.any([world.signal, lock.lost]);
-  return await underLock({ ...world, signal }, request, options, queued);
+  try {
+    return await underLock(
+      { ...world, signal },
+      request,
+      options,
+      queued.map(({ written }) => written),
+    );
+  } catch (error) {
+    if (request.trigger === "person" && isMistake(error))
+      await takeBack(world, queued);
+    throw error;
+  }
+}
+
+interface QueuedByUs {
+  readonly entry: QueueEntry;
+  /** It has taken the place of what somebody else had queued. */
+  readonly isReplacing: boolean;
+  readonly written: Written;
 }
 
 async function queueAll(
   world: World,
   entries: readonly QueueEntry[],
-): Promise<readonly Written[]> {
-  const results: Written[] = [];
-  for (const entry of entries) results.push(await world.store.queue.put(entry));
+): Promise<readonly QueuedByUs[]> {
+  const { queue } = world.store;
+  const results: QueuedByUs[] = [];
+  for (const entry of entries) {
+    const isReplacing = (await queue.get(entry.lineage.path)) !== null;
+    results.push({ entry, isReplacing, written: await queue.put(entry) });
+  }
   return results;
+}
+
+/** Whoever typed it is told at once and types it again. */
+function isMistake(error: unknown): boolean {
+  return error instanceof LivecertError && error.exitCode === mistakeExitCode;
+}
+
+const mistakeExitCode = 2;
+
+/** What somebody asked for by mistake must not ride along with what is asked for next. */
+async function takeBack(
+  world: World,
+  entries: readonly QueuedByUs[],
+): Promise<void> {
+  for (const { entry, isReplacing } of entries) {
+    const queued = await world.store.queue.get(entry.lineage.path);
+    if (!isReplacing && queued?.entry.at === entry.at)
+      await world.store.queue.removeIfUnchanged(queued);
+  }
 }
 
 async function underLock(

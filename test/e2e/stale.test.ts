@@ -104,6 +104,17 @@ describe("files renewed, and nobody told Nginx", () => {
     expect(exitCode).toBe(6);
   });
 
+  it("is left alone by the next deploy where it was asked for by mistake", async () => {
+    await using bed = await serve();
+    const { livecert } = bed.host;
+    const mistaken = await livecert.run([
+      ...["deploy", "a.test", "--nginx-bin", "/nowhere/nginx"],
+    ]);
+    expect(mistaken.exitCode).toBe(2);
+    const queue = join(livecert.stateDirectory, "v1", "queue");
+    expect(await readdir(queue)).toEqual([]);
+  });
+
   it("says what a dry run would do, and neither does it nor writes anything", async () => {
     await using bed = await serve();
     const { host } = bed;

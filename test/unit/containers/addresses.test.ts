@@ -83,9 +83,12 @@ describe("reachListener", () => {
       apart,
       null,
     ],
-  ])("reaches %s as the engine says (row %#)", (address, document, near, expected) => {
-    expect(reach(address, document, near)).toBe(expected);
-  });
+  ])(
+    "reaches %s as the engine says (row %#)",
+    (address, document, near, expected) => {
+      expect(reach(address, document, near)).toBe(expected);
+    },
+  );
 
   it.each([
     [{ 443: "9443" }, "given 127.0.0.1:9443"],

@@ -1,6 +1,7 @@
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { BindMount } from "../support/bind-mount.ts";
 import { HostBed } from "../support/host.ts";
 import type { LineageFiles } from "../support/lineage.ts";
 import { configureNames, goesLive, serveNames } from "../support/serve.ts";
@@ -93,5 +94,36 @@ describe.each([
     }
     expect(watcher.text).not.toContain('"level":50');
     expect(await host.nginx.reconfigurations()).toBe(2);
+  });
+
+  it("sees what is written at the other end of a bind mount", async () => {
+    await using host = await HostBed.create();
+    const written = join(host.directory, "written");
+    await mkdir(written);
+    await using read = await BindMount.mount(
+      written,
+      join(host.directory, "read"),
+    );
+    const first = await host.files([name]);
+    await writeFile(join(written, "tls.crt"), first.fullchain);
+    await writeFile(join(written, "tls.key"), first.privkey, { mode: 0o600 });
+    const pair = {
+      certificate: join(read.path, "tls.crt"),
+      key: join(read.path, "tls.key"),
+    };
+    const address = await host.nginx.address();
+    await configureNames(host, address, [{ name, pair }]);
+    await host.nginx.start();
+    await using watcher = await WatcherBed.start(host.livecert, { flags });
+    const renewed = await host.files([name]);
+    await writeFile(join(written, "tls.key"), renewed.privkey);
+    await writeFile(join(written, "tls.crt"), renewed.fullchain);
+    const fingerprint = await fingerprintOf(renewed.cert);
+    await waitFor("what was written at the other end goes live", async () => {
+      const served = await servedFingerprint({ address, servername: name });
+      return served === fingerprint;
+    });
+    expect(watcher.text).not.toContain('"level":50');
+    expect(await host.nginx.reconfigurations()).toBe(1);
   });
 });

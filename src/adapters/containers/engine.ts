@@ -50,8 +50,6 @@ export interface Engine {
     since: Date,
     signal: AbortSignal,
   ): Promise<Asked<string>>;
-  /** Its containers' networks are not this machine's: a user's own engine. */
-  isRootless(signal: AbortSignal): Promise<boolean>;
 }
 
 export interface ContainerCommand {
@@ -121,12 +119,6 @@ export function openEngine(endpoint: Endpoint, timeoutMs: number): Engine {
       const answer = await ask({ method: "GET", path, signal });
       if (answer.kind === "failed") return answer;
       return { kind: "ok", value: textOf(answer.value, hasTerminal) };
-    },
-    isRootless: async (signal) => {
-      const answer = await askJson("/info", signal);
-      if (answer.kind === "failed") return false;
-      const options = valueAt(answer.value, "SecurityOptions");
-      return Array.isArray(options) && options.includes("name=rootless");
     },
   };
 }

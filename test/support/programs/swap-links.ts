@@ -2,7 +2,7 @@
  * Swaps directories for links to another place and back in a tight loop, until it is told to end. Arguments: where
  * the links lead, then the directories.
  */
-import { renameSync, rmSync, symlinkSync } from "node:fs";
+import { renameSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 
 const [target = "", ...directories] = process.argv.slice(2);
 let swaps = 0;
@@ -17,20 +17,21 @@ function turn(): void {
   else process.stdout.write(String(swaps));
 }
 
+/** Whatever somebody else does there at the same moment, the next round finds a directory again. */
 function swap(directory: string): void {
   const aside = `${directory}.aside`;
+  if (!attempt(() => renameSync(directory, aside))) return;
+  if (attempt(() => symlinkSync(target, directory))) swaps += 1;
+  attempt(() => unlinkSync(directory));
+  if (!attempt(() => renameSync(aside, directory)))
+    attempt(() => rmSync(aside, { recursive: true }));
+}
+
+function attempt(step: () => void): boolean {
   try {
-    renameSync(directory, aside);
-    symlinkSync(target, directory);
-    swaps += 1;
-    rmSync(directory);
-    renameSync(aside, directory);
+    step();
+    return true;
   } catch {
-    // Somebody was quicker: what lies in the way goes, and the next round goes on.
-    try {
-      rmSync(aside, { recursive: true, force: true });
-    } catch {
-      return;
-    }
+    return false;
   }
 }

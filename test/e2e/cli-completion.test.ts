@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { run } from "../support/run.ts";
@@ -77,6 +77,19 @@ describe("livecert completion bash", () => {
 });
 
 describe("livecert completion", () => {
+  it("gives bash a lineage's name as it is, whatever a shell would make of it", async () => {
+    await using terminal = await Terminal.open();
+    const names = ["$(touch run)", "`touch run`", "${HOME}", "a*", "it's"];
+    for (const name of names)
+      await mkdir(join(terminal.directory, "letsencrypt/live", name), {
+        recursive: true,
+      });
+    expect([...(await offered(terminal, ["deploy", ""]))].sort()).toEqual(
+      [...names].sort(),
+    );
+    expect(await readdir(terminal.directory)).not.toContain("run");
+  });
+
   it.each(["zsh", "fish"])("names every command to %s", async (shell) => {
     await using terminal = await Terminal.open();
     const { stdout } = await terminal.run(["completion", shell]);

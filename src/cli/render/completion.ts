@@ -106,24 +106,31 @@ ${commandCases.join("\n")}
   esac
   COMPREPLY=($(compgen -W "$flags ${commonNames}" -- "$word"))
 }
+# Names are taken as they are: compgen -W would expand what stands in them.
 _livecert_lineages() {
-  ${lineagesInShell}
+  local name
+  compopt -o filenames 2>/dev/null
+  while IFS= read -r name; do
+    [[ $name != "$word"* ]] || COMPREPLY+=("$name")
+  done < <(${lineagesInShell})
+}
+_livecert_files() {
+  local name
+  compopt -o filenames 2>/dev/null
+  while IFS= read -r name; do COMPREPLY+=("$name"); done < <(compgen -f -- "$word")
 }
 complete -F _livecert livecert
 `;
 }
 
 function bashReply(completion: Completion | null): string {
-  const lineages =
-    'COMPREPLY+=($(compgen -W "$(_livecert_lineages)" -- "$word"))';
-  const files = 'COMPREPLY+=($(compgen -f -- "$word"))';
   switch (completion?.kind) {
     case "lineages":
-      return `IFS=$'\\n'; ${lineages}`;
+      return "_livecert_lineages";
     case "lineages-and-files":
-      return `IFS=$'\\n'; ${lineages}; ${files}`;
+      return "_livecert_lineages; _livecert_files";
     case "files":
-      return `IFS=$'\\n'; ${files}`;
+      return "_livecert_files";
     case "choices":
       return `COMPREPLY=($(compgen -W "${completion.choices.join(" ")}" -- "$word"))`;
     case "nothing":

@@ -7,7 +7,7 @@ import type {
   PublicationReport,
   RunDocument,
 } from "../../core/report/document.ts";
-import { printable } from "../../core/report/text.ts";
+import { printable, printableWord } from "../../core/report/text.ts";
 import type { Finding, Severity } from "../../core/validation/finding.ts";
 import { shortFingerprint } from "./fingerprint.ts";
 import { renderNotes } from "./notes.ts";
@@ -113,7 +113,7 @@ export function renderLineage(
 }
 
 export function lineageLabel({ name, path }: LineageReport): string {
-  return printable(name ?? path);
+  return printableWord(name ?? path);
 }
 
 /** `sound` or `not sound` where nobody asked what is served. */
@@ -143,17 +143,17 @@ export function renderPublication(
     : state === "held" || state === "due"
       ? colours.yellow
       : colours.green;
-  const title = `${colours.bold(printable(name))}: ${paint(state)}`;
+  const title = `${colours.bold(printableWord(name))}: ${paint(state)}`;
   const leaf = shortFingerprint(publication.fingerprint256);
   return [
     reason === null ? title : `${title}, ${printable(reason)}`,
-    `  ${leaf} in ${printable(files.join(", "))}`,
+    `  ${leaf} in ${printableWord(files.join(", "))}`,
     ...(remedy === null ? [] : [`  hint: ${printable(remedy)}`]),
   ];
 }
 
 function renderLeaf(leaf: LeafReport, now: Date): string {
-  const names = printable(shortList(leaf.subjectAltNames));
+  const names = printableWord(shortList(leaf.subjectAltNames));
   return `${shortFingerprint(leaf.fingerprint256)}, ${leaf.keyType}, ${renderExpiry(leaf.notAfter, now)}, ${names}`;
 }
 
@@ -188,10 +188,10 @@ function renderFinding(
     warning: colours.yellow,
   };
   return [
-    `  ${paint[finding.severity](finding.severity)} ${finding.rule}: ${printable(finding.message)}`,
+    `  ${paint[finding.severity](finding.severity)} ${finding.rule}: ${printableWord(finding.message)}`,
     ...(remedy?.includes(finding.hint) === true
       ? []
-      : [`    hint: ${printable(finding.hint)}`]),
+      : [`    hint: ${printableWord(finding.hint)}`]),
   ];
 }
 
@@ -204,12 +204,12 @@ function seenAt(probes: readonly ProbeReport[]): readonly string[] {
 
 /** Always the address and name asked, what was expected and what was seen. */
 function renderProbe(probe: ProbeReport, colours: Colours): string {
-  const asked = printable(
+  const asked = printableWord(
     `${probe.address} (${probe.servername ?? "without a name"})`,
   );
   const expected = `expected ${shortFingerprint(probe.expected)}`;
   const seen = `saw ${shortFingerprint(probe.after ?? probe.before)}`;
-  const why = probe.error === null ? "" : `, ${printable(probe.error)}`;
+  const why = probe.error === null ? "" : `, ${printableWord(probe.error)}`;
   const word =
     probe.verdict === "stale"
       ? colours.red(probe.verdict)

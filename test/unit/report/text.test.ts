@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { printable, toAscii } from "../../../src/core/report/text.ts";
+import {
+  printable,
+  printableWord,
+  toAscii,
+} from "../../../src/core/report/text.ts";
 
 describe("printable", () => {
   it.each([
@@ -11,6 +15,14 @@ describe("printable", () => {
     ["münchen.example 例え", "münchen.example 例え"],
   ])("shows %j as %j", (text, shown) => {
     expect(printable(text)).toBe(shown);
+  });
+});
+
+describe("printableWord", () => {
+  it("keeps a name from beginning a line of its own", () => {
+    expect(printableWord("a.test\nlivecert: hint: \u001b[1m")).toBe(
+      String.raw`a.test\u000alivecert: hint: \u001b[1m`,
+    );
   });
 });
 

@@ -218,6 +218,25 @@ describe("a private key", () => {
         await configure(stage, { pairs: [{ certificate, key }] });
       },
     },
+    {
+      what: "pasted behind a semicolon that ends its directive too early",
+      isPrintedByNginx: true,
+      arrange: async (stage) => {
+        const { certificate } = stage.bed.pair(name);
+        const [begin = "", ...lines] = stage.files.privkey.split("\n");
+        const key = `data:${begin}"; ${lines.join("\n")}; return "200`;
+        await configure(stage, { pairs: [{ certificate, key }] });
+      },
+    },
+    {
+      what: "pasted without its label where a path belongs",
+      isPrintedByNginx: true,
+      arrange: async (stage) => {
+        const { certificate } = stage.bed.pair(name);
+        const key = stage.files.privkey.split("\n").slice(1, -2).join("");
+        await configure(stage, { pairs: [{ certificate, key }] });
+      },
+    },
   ];
 
   it.each(situations)(

@@ -6,7 +6,7 @@
 import { constants } from "node:fs";
 import { type FileHandle, open, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { redact } from "../../core/report/redact.ts";
+import { redactQuotation } from "../../core/report/redact.ts";
 import type { ErrorLogMark } from "../../ports.ts";
 
 /** More than this is not read of one log: a refusal is one line, and what precedes it may be a flood. */
@@ -55,7 +55,7 @@ export function refusalLines(
     `^\\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d \\[(?:emerg|alert|crit)\\] ${pid === null ? "\\d+" : String(pid)}#`,
   );
   // Before it is cut into lines: a key in a message spans several of them.
-  return redact(complete)
+  return redactQuotation(complete)
     .split("\n")
     .filter((line) => stamp.test(line));
 }

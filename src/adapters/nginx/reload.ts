@@ -3,7 +3,7 @@
  * is "triggered" at best.
  */
 import type { ProcessIdentity } from "../../core/decision/record.ts";
-import { redact } from "../../core/report/redact.ts";
+import { redactQuotation } from "../../core/report/redact.ts";
 import type { ReloadResult } from "../../ports.ts";
 import { isAlive } from "../process/processes.ts";
 import { describeEnd, type ProgramResult, runProgram } from "../process/run.ts";
@@ -84,7 +84,7 @@ export function readReload(
     result.kind === "exited"
       ? `exited with ${String(result.exitCode)}`
       : describeEnd(result);
-  const reason = redact([`${command} ${end}`, ...said].join("\n"));
+  const reason = redactQuotation([`${command} ${end}`, ...said].join("\n"));
   return reloadFailed(reason, `see what \`${toLook}\` says`);
 }
 

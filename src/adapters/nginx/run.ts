@@ -1,5 +1,5 @@
 /** Running Nginx's own program for `-T` and `-t`, and what its answers mean. */
-import { redact } from "../../core/report/redact.ts";
+import { redactQuotation } from "../../core/report/redact.ts";
 import type { DumpResult, TestResult } from "../../ports.ts";
 import { describeEnd, type ProgramResult, runProgram } from "../process/run.ts";
 import { runOutside } from "./outside.ts";
@@ -74,14 +74,18 @@ export function readVerdict(
   result: ProgramResult,
 ): TestResult {
   if (result.kind !== "exited")
-    return failed(redact(`${question.program} ${describeEnd(result)}`));
+    return failed(
+      redactQuotation(`${question.program} ${describeEnd(result)}`),
+    );
   const lines = messages(result.stderr);
   if (result.exitCode === 0)
     return { kind: "ok", warnings: lines.filter(isWarning) };
   const errors = lines.filter((line) => !isWarning(line));
   const cause = errors.findLast(isFatal) ?? errors.find(isError);
   if (cause === undefined)
-    return failed(redact(`${question.program} ${describeEnd(result)}`));
+    return failed(
+      redactQuotation(`${question.program} ${describeEnd(result)}`),
+    );
   if (question.restriction !== null && speaksOfMissingRights(cause))
     return failed(`${question.restriction}, so this says nothing: ${cause}`);
   return { kind: "refused", errors };
@@ -89,7 +93,7 @@ export function readVerdict(
 
 /** Nginx's words without their repetition in a log on standard error and without its closing sentences. */
 export function messages(text: string): readonly string[] {
-  const lines = redact(text)
+  const lines = redactQuotation(text)
     .split("\n")
     .map((line) => line.trimEnd().slice(0, maxLineLength))
     .filter((line) => line !== "" && !isFormality(line));

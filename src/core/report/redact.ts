@@ -27,6 +27,25 @@ export function redact(text: string): string {
   }
 }
 
+/**
+ * For words of a program that quotes what it was given: a line of a key that somebody pasted into Nginx's configuration
+ * has neither label nor `data:`, and stands in `unknown directive "…"`.
+ */
+export function redactQuotation(text: string): string {
+  return redact(text).replaceAll(/[A-Za-z0-9+/]{24,}={0,2}/g, (word) =>
+    isRandom(word) ? valuePlaceholder : word,
+  );
+}
+
+/** In base64 of a key more than half of the neighbours are of two kinds (capitals, small letters, digits), in a path few. */
+function isRandom(word: string): boolean {
+  const isMixed = [/[A-Z]/, /[a-z]/, /\d/].every((kind) => kind.test(word));
+  const changes = word.match(
+    /[A-Z](?=[a-z\d])|[a-z](?=[A-Z\d])|\d(?=[A-Za-z])/g,
+  );
+  return isMixed && (changes?.length ?? 0) * 4 > word.length;
+}
+
 const keyPlaceholder = "[private key redacted]";
 const valuePlaceholder = "[redacted]";
 

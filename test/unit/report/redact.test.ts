@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { redact } from "../../../src/core/report/redact.ts";
+import { redact, redactQuotation } from "../../../src/core/report/redact.ts";
 
 const labels = [
   "PRIVATE KEY",
@@ -213,5 +214,39 @@ describe("redact", () => {
     ];
     for (const text of hostile)
       expect(redact(text)).not.toContain("-----BEGIN PRIVATE KEY-----A");
+  });
+});
+
+describe("redactQuotation", () => {
+  it("lets nothing through of a key's line that a program quotes without its label", () => {
+    fc.assert(
+      fc.property(
+        // A digest, since what fast-check shrinks bytes to looks like no key.
+        fc
+          .integer()
+          .map((seed) =>
+            createHash("sha384").update(String(seed)).digest("base64"),
+          ),
+        fc.constantFrom(
+          (line: string) =>
+            `nginx: [emerg] unknown directive "${line}" in /etc/nginx/nginx.conf:12`,
+          (line: string) =>
+            `nginx: [emerg] cannot load certificate key "/etc/nginx/${line}": BIO_new_file() failed`,
+        ),
+        (line, around) => {
+          expect(survivors(line, redactQuotation(around(line)))).toEqual([]);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it.each([
+    'nginx: [emerg] cannot load certificate "/etc/letsencrypt/live/www.example.org/fullchain.pem"',
+    'nginx: [emerg] open() "/srv/Customers2024/Production/Certificates/Intermediate" failed',
+    "SHA-256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    'nginx: [emerg] unknown directive "ssl_certificates" in /etc/nginx/nginx.conf:12',
+  ])("leaves %s", (text) => {
+    expect(redactQuotation(text)).toBe(text);
   });
 });

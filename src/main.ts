@@ -69,11 +69,10 @@ function ignoreGoneReaders(): void {
     });
 }
 
-async function readStdin(signal: AbortSignal): Promise<Uint8Array> {
+async function readStdin(signal: AbortSignal): Promise<Uint8Array | null> {
   signal.addEventListener("abort", () => {
     process.stdin.destroy(signal.reason as Error);
   });
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Uint8Array);
-  return Buffer.concat(chunks);
+  const { readStream } = await import("./adapters/files/read-stream.ts");
+  return readStream(process.stdin);
 }

@@ -21,7 +21,7 @@ export interface Invocation<Arguments> {
   /** What is said beside results and is no log line. */
   readonly stderr: Output;
   /** All of standard input; the hook never asks for it. */
-  readonly readStdin: () => Promise<Uint8Array>;
+  readonly readStdin: () => Promise<Uint8Array | null>;
   readonly environment: Environment;
   readonly workingDirectory: string;
   /** Aborted by SIGINT and SIGTERM. */

@@ -27,7 +27,7 @@ export interface Process {
   readonly workingDirectory: string;
   readonly stdout: Stream;
   readonly stderr: Stream;
-  readonly readStdin: () => Promise<Uint8Array>;
+  readonly readStdin: () => Promise<Uint8Array | null>;
   readonly signal: AbortSignal;
   readonly now: () => Date;
   /** Keep nothing on the disk that only makes the next call faster. */

@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -118,6 +118,17 @@ exit 2
     });
     expect(exitCode).toBe(2);
     expect(stderr).toContain("is no output of nginx -T");
+  });
+
+  it("reads no more than any dump may have, from a file or a pipe that never ends", async () => {
+    await using terminal = await Terminal.open();
+    await writeFile(join(terminal.directory, "big"), "");
+    await truncate(join(terminal.directory, "big"), 1_000_000_000);
+    for (const dump of ["big", "/dev/zero"]) {
+      const { exitCode, stderr } = await terminal.run(["uses", "--dump", dump]);
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain(`${dump} is larger than 64 MiB`);
+    }
   });
 
   it("names in the document what it did not understand, beside what it did", async () => {

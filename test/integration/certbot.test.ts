@@ -588,6 +588,19 @@ describe("lineages", () => {
     });
   });
 
+  it("are looked for without waiting for a pipe in the place of Certbot's configuration", async () => {
+    await using bed = await certbotBed();
+    await bed.certbot.write("a.example", versions[0]);
+    const conf = join(bed.certbot.path, "renewal/a.example.conf");
+    await rm(conf);
+    await mustRun("mkfifo", [conf]);
+    const moved = join(bed.path, "moved");
+    await mkdir(moved);
+    const file = join(moved, "fullchain.pem");
+    await symlink(bed.certbot.archive("a.example", "fullchain", 1), file);
+    expect(lineageOfPath(file, bed.certbot.path)).toBeNull();
+  });
+
   it.each([
     ["a.exampel", "did you mean a.example?"],
     ["something-else", "there are: a.example"],

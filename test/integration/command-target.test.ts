@@ -1,12 +1,17 @@
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { commandTarget } from "../../src/adapters/targets/command.ts";
 import { NginxBed } from "../support/nginx.ts";
+import { mustRun } from "../support/run.ts";
 import { waitFor } from "../support/wait.ts";
 
 const signal = new AbortController().signal;
 const limits = { nginxCommandMs: 20_000, reloadCommandMs: 20_000 };
 
-function targetOf(nginx: NginxBed, program = nginx.program) {
+function targetOf(
+  nginx: NginxBed,
+  { program = nginx.program, pidFile = nginx.pidFile } = {},
+) {
   const words = [program, ...nginx.arguments];
   return commandTarget({
     limits,
@@ -16,7 +21,7 @@ function targetOf(nginx: NginxBed, program = nginx.program) {
       dump: [...words, "-T"],
       test: [...words, "-t"],
       reload: [...words, "-s", "reload"],
-      pidFile: nginx.pidFile,
+      pidFile,
     },
   });
 }
@@ -47,9 +52,17 @@ it("is not running where the pid file names nobody", async () => {
   });
 });
 
+it("waits for no pipe in the place of a pid file", async () => {
+  await using nginx = await NginxBed.create();
+  const pidFile = join(nginx.prefix, "pipe");
+  await mustRun("mkfifo", [pidFile]);
+  const target = targetOf(nginx, { pidFile });
+  expect(await target.inspect(signal)).toMatchObject({ kind: "not-running" });
+});
+
 it("runs no program that is not there or that others could change", async () => {
   await using nginx = await NginxBed.start({});
-  const target = targetOf(nginx, "/nonexistent/nginx");
+  const target = targetOf(nginx, { program: "/nonexistent/nginx" });
   expect(await target.dump(signal)).toMatchObject({ kind: "failed" });
   expect(await target.reload(signal)).toMatchObject({ kind: "failed" });
 });

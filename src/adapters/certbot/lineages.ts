@@ -1,11 +1,12 @@
 /** Which lineages there are, which one a person means, and which one a path of Nginx's configuration leads to. */
-import { readFileSync, readlinkSync, realpathSync } from "node:fs";
+import { readlinkSync, realpathSync } from "node:fs";
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { lineageKinds, type Lineage } from "../../core/lineage/lineage.ts";
 import { numberedFile } from "../../core/lineage/versions.ts";
 import { nearest } from "../../core/settings/nearest.ts";
 import { LivecertError } from "../../errors.ts";
+import { readTextNow } from "../files/read-file.ts";
 import {
   parseRenewalConfiguration,
   readRenewalConfiguration,
@@ -239,12 +240,8 @@ function movedLineage(
 }
 
 function liveDirectoryOf(name: string, certbotDir: string): string | null {
-  try {
-    const path = join(certbotDir, "renewal", `${name}.conf`);
-    return parseRenewalConfiguration(readFileSync(path, "utf8")).liveDirectory;
-  } catch {
-    return null;
-  }
+  const text = readTextNow(join(certbotDir, "renewal", `${name}.conf`));
+  return text === null ? null : parseRenewalConfiguration(text).liveDirectory;
 }
 
 function isSameDirectory(one: string, other: string): boolean {

@@ -44,6 +44,18 @@ export async function readFileBounded(
   }
 }
 
+/** The same at once, as text; null for whatever cannot be read. */
+export function readTextNow(path: string): string | null {
+  try {
+    const reading = readOnce(path, defaultMaxBytes);
+    return reading?.kind === "read"
+      ? Buffer.from(reading.content).toString("utf8")
+      : null;
+  } catch {
+    return null;
+  }
+}
+
 /** What the path leads to, without opening it; null where nothing is there or it may not be looked at. */
 export async function identifyFile(path: string): Promise<FileIdentity | null> {
   if (isTurnDue()) await nextTurn();

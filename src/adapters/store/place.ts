@@ -2,7 +2,7 @@
  * The state directory: who may write to it, which version of livecert it belongs to, and its folders. It is made only when
  * something is first written, so that commands that look need no state at all.
  */
-import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { lstat } from "node:fs/promises";
 import { LivecertError } from "../../errors.ts";
@@ -124,7 +124,7 @@ function namesIn(directory: string): readonly string[] {
 function readHead(path: string): string {
   const head = Buffer.alloc(64);
   try {
-    const file = openSync(path, "r");
+    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       return head.toString("latin1", 0, readSync(file, head));
     } finally {

@@ -3,7 +3,6 @@
  * own. Commands are argument lists, run without a shell and only where nobody but root could change the program; the
  * master's pid comes from a file that obeys the same rule.
  */
-import { readFileSync } from "node:fs";
 import type { Limits } from "../../core/settings/settings.ts";
 import type { CommandTargetSetting } from "../../core/settings/targets.ts";
 import type {
@@ -14,7 +13,7 @@ import type {
   TestResult,
 } from "../../ports.ts";
 import type { ProcessIdentity } from "../../core/decision/record.ts";
-import { identifyFile } from "../files/read-file.ts";
+import { identifyFile, readTextNow } from "../files/read-file.ts";
 import { markLogs } from "../nginx/error-log.ts";
 import { readReload } from "../nginx/reload.ts";
 import { readDump, readVerdict } from "../nginx/run.ts";
@@ -107,15 +106,10 @@ function lookAt(pidFile: string): TargetState {
 }
 
 function readMaster(pidFile: string): ProcessIdentity | null {
-  try {
-    const pid = /^\s*([1-9]\d{0,9})\s*$/.exec(
-      readFileSync(pidFile, "utf8"),
-    )?.[1];
-    const status = pid === undefined ? null : readStatus(Number(pid));
-    return status === null
-      ? null
-      : { pid: status.pid, startTicks: status.startTicks };
-  } catch {
-    return null;
-  }
+  const text = readTextNow(pidFile) ?? "";
+  const pid = /^\s*([1-9]\d{0,9})\s*$/.exec(text)?.[1];
+  const status = pid === undefined ? null : readStatus(Number(pid));
+  return status === null
+    ? null
+    : { pid: status.pid, startTicks: status.startTicks };
 }

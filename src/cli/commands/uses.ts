@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { lineageOfPath } from "../../adapters/certbot/lineages.ts";
+import { readStream } from "../../adapters/files/read-stream.ts";
 import { composeWorld } from "../../compose.ts";
 import type { NginxModel } from "../../core/nginx/model.ts";
 import { readModel } from "../../core/nginx/read-model.ts";
@@ -67,11 +68,12 @@ async function readDump(
   const bytes =
     dump === "-"
       ? await readStdin()
-      : await readFile(resolve(workingDirectory, dump)).catch(
-          (cause: unknown) => {
-            throw unreadable(`${dump} cannot be read`, cause);
-          },
-        );
+      : await readStream(
+          createReadStream(resolve(workingDirectory, dump)),
+        ).catch((cause: unknown) => {
+          throw unreadable(`${dump} cannot be read`, cause);
+        });
+  if (bytes === null) throw unreadable(`${dump} is larger than 64 MiB`);
   const text = new TextDecoder().decode(bytes);
   const model = readModel(text, { prefix: "/", hostname: hostname() });
   if (model.files.length === 0)

@@ -158,6 +158,16 @@ describe("the lock", () => {
     );
   });
 
+  it("is given back by a holder whose child was stopped", async () => {
+    await using bed = await LockBed.create();
+    const lock = await bed.take();
+    for (const { pid, title } of await childrenOf(process.pid))
+      if (title.includes(bed.runDir)) process.kill(-pid, "SIGSTOP");
+    await lock[Symbol.asyncDispose]();
+    await using again = await bed.take();
+    expect(again.lost.aborted).toBe(false);
+  });
+
   it("is not told by a holder's name that a dead process left", async () => {
     await using bed = await LockBed.create();
     await mkdir(bed.runDir, { mode: 0o700 });

@@ -2,6 +2,7 @@
  * A child that lives as long as we do: it gets end-of-file on its standard input when we die, however we die, and is
  * expected to end then. It has a process group of its own, so that a terminal's Ctrl-C does not reach it before us.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { outOfDescriptors, unlessOutOfDescriptors } from "./descriptors.ts";
 import { cleanEnvironment } from "./environment.ts";
@@ -14,9 +15,9 @@ export interface Companion {
   readonly firstOutput: Promise<string | null>;
   /** Settles with why, once it has ended; never rejects. */
   readonly ended: Promise<string>;
-  /** Ends it with its whole group; for a child that waits or that does not obey end-of-file. */
+  /** Ends it with its whole group; for a child that waits. */
   terminate(): Promise<void>;
-  /** Gives it its end-of-file and waits until it has ended. */
+  /** Gives it its end-of-file and waits until it has ended; one that does not obey is ended. */
   finish(): Promise<void>;
 }
 
@@ -67,13 +68,27 @@ export function startCompanion(
     ended,
     async terminate() {
       endGroup(child.pid);
-      await ended;
+      await within(limitMs, ended);
     },
     async finish() {
       child.stdin.end();
-      await ended;
+      if (await within(limitMs, ended)) return;
+      endGroup(child.pid);
+      await within(limitMs, ended);
     },
   };
+}
+
+/** A child may have been stopped (SIGSTOP), or wait for a disk, where not even KILL ends it. */
+const limitMs = 2_000;
+
+/** False where it was too long; nothing is kept waiting by it. */
+async function within(
+  waitMs: number,
+  event: Promise<unknown>,
+): Promise<boolean> {
+  const late = delay(waitMs, false, { ref: false });
+  return Promise.race([event.then(() => true), late]);
 }
 
 /** KILL: it holds nothing that it would have to put in order. */

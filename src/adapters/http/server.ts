@@ -2,19 +2,18 @@
  * A small HTTP server for a few documents that are ready before they are asked for. It reads no request's body, changes
  * nothing, and bounds what a client can hold of it: connections, the time for a header, the time for everything.
  */
-import { chmod, lstat, unlink } from "node:fs/promises";
 import {
   createServer,
   type IncomingMessage,
   type Server,
   type ServerResponse,
 } from "node:http";
-import { connect } from "node:net";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import type { Endpoint } from "../../core/settings/endpoint.ts";
 import { codeOf, makeDirectory } from "../store/files.ts";
 import { isOwnHost } from "./host.ts";
+import { openToGroup, removeLeftover } from "./socket.ts";
 
 export interface Resource {
   readonly status: number;
@@ -101,22 +100,7 @@ async function listen(
       },
     );
   });
-  if (endpoint.kind === "unix") await chmod(endpoint.path, 0o660);
-}
-
-/** A killed server leaves its socket behind, and nobody could listen there again. */
-async function removeLeftover(path: string): Promise<void> {
-  const stats = await lstat(path).catch(() => null);
-  if (stats?.isSocket() !== true) return;
-  const isAnswered = await new Promise<boolean>((resolve) => {
-    const socket = connect({ path });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", (error) => resolve(codeOf(error) !== "ECONNREFUSED"));
-  });
-  if (!isAnswered) await unlink(path);
+  if (endpoint.kind === "unix") openToGroup(endpoint.path);
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -130,6 +130,38 @@ check_node() {
     process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1);
   ' || fail "$node is $("$node" --version 2>&1); livecert needs 20.19 or newer" \
     "install a newer one and name it: $0 --node FILE"
+  warn_of_others "$node"
+}
+
+# warn_of_others FILE: whoever may write to it, to a link to it or to a directory
+# above would run whatever they like as root with the next renewal.
+warn_of_others() {
+  [ "$(id -u)" -eq 0 ] || return 0
+  for place in "$1" "$(readlink -f "$1")"; do
+    while [ "$place" != / ]; do
+      reason=$(changeable_by "$place")
+      if [ -n "$reason" ]; then
+        printf 'install.sh: warning: %s %s, who could so run anything as root\n' \
+          "$place" "$reason" >&2
+        printf 'install.sh: hint: use a Node.js that only root can change: %s --node FILE\n' \
+          "$0" >&2
+        return
+      fi
+      place=$(dirname "$place")
+    done
+  done
+}
+
+# In a sticky directory others cannot replace what is root's.
+changeable_by() {
+  if [ "$(stat -c %u "$1")" -ne 0 ]; then
+    printf 'belongs to %s' "$(stat -c %U "$1")"
+  elif [ ! -h "$1" ] && [ ! -k "$1" ]; then
+    case $(stat -c %A "$1") in
+    ????????w?) printf 'can be written by everybody' ;;
+    ?????w????) printf 'can be written by the group %s' "$(stat -c %G "$1")" ;;
+    esac
+  fi
 }
 
 digest() {
@@ -232,7 +264,8 @@ place_program() {
   place "$library/package.json" 0644
   cp "$here/dist/livecert.js" "$text"
   place "$program" 0644
-  printf "#!/bin/sh\nexec '%s' '%s' \"\$@\"\n" "$node" "$program" >"$text"
+  # A core would hold private keys.
+  printf "#!/bin/sh\nulimit -c 0\nexec '%s' '%s' \"\$@\"\n" "$node" "$program" >"$text"
   place "$launcher" 0755
 }
 

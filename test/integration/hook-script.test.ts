@@ -79,6 +79,18 @@ describe("the hook while livecert can be run", () => {
     },
   );
 
+  it("lets no core be written, which would hold keys", async () => {
+    await using bed = await createHookBed({
+      standIn: `
+        import { readFileSync } from "node:fs";
+        const limits = readFileSync("/proc/self/limits", "utf8");
+        console.log(/^Max core file size.*/m.exec(limits)[0]);
+      `,
+    });
+    const { stdout } = await bed.run();
+    expect(stdout).toMatch(/^Max core file size +0 +0 /);
+  });
+
   it.each(["--defer", "--flush"] as const)(
     "calls `livecert hook %s` with Certbot's environment and nothing on stdin",
     async (mode) => {

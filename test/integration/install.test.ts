@@ -1,14 +1,16 @@
 import {
   chmod,
+  chown,
   cp,
   lstat,
   mkdir,
   readdir,
   readFile,
   rm,
+  symlink,
   writeFile,
 } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Cleanup } from "../support/cleanup.ts";
 import { livecertProgram } from "../support/livecert.ts";
@@ -265,6 +267,23 @@ describe("install.sh", () => {
     expect(result.stderr).toContain("livecert needs 20.19 or newer");
     expect(result.stderr).toContain("hint: ");
     expect(await bed.files()).toEqual([]);
+  });
+
+  it("warns of a Node.js that somebody else could change", async () => {
+    await using bed = await createPackageBed();
+    const node = join(bed.package, "theirs", "node");
+    await mkdir(dirname(node));
+    await symlink(process.execPath, node);
+    const warned = async () =>
+      (await bed.install(["--node", node, "--dry-run"])).stderr;
+    expect(await warned()).toBe("");
+    await chmod(dirname(node), 0o777);
+    expect(await warned()).toContain(
+      `warning: ${dirname(node)} can be written by everybody`,
+    );
+    await chmod(dirname(node), 0o755);
+    await chown(dirname(node), 1, 1);
+    expect(await warned()).toContain(`warning: ${dirname(node)} belongs to`);
   });
 
   it.each([

@@ -21,12 +21,10 @@ test("every client gets the certificate of the server block that the model selec
 });
 
 test("every block that the model reads has the listeners and names it was written with", () => {
-  const written = worlds.worlds.flatMap(({ context, blocks, port }) =>
-    blocks.map(({ listens, names }) => ({
-      context,
-      addresses: listens.map(
-        ({ host }) => `${host.replace("*", "0.0.0.0")}:${port}`,
-      ),
+  const written = worlds.worlds.flatMap((world) =>
+    world.blocks.map(({ listens, names }) => ({
+      context: world.context,
+      addresses: listens.flatMap((listen) => worlds.addressesOf(world, listen)),
       names,
     })),
   );

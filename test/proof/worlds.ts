@@ -1,7 +1,7 @@
 /**
- * Nginx configurations made by chance, each on a port of its own in one real Nginx, one certificate per server block: which
- * one is a client handed, and which one does the model say? Blocks come from included files, and a pair may be inherited
- * from the http block.
+ * Nginx configurations made by chance, each on two ports and a unix socket of its own in one real Nginx, one or two
+ * certificates per server block: which one is a client handed, and which one does the model say? Blocks come from included
+ * files, pairs may be inherited from the http block, and a listener may leave it to others to say `ssl`.
  */
 import { generateKeyPairSync } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
@@ -13,12 +13,12 @@ import type { NginxContext, NginxModel } from "../../src/core/nginx/model.ts";
 import { readModel } from "../../src/core/nginx/read-model.ts";
 import { selectServer } from "../../src/core/nginx/selection.ts";
 import { Cleanup } from "../support/cleanup.ts";
-import { basicConstraints, mint } from "../support/mint.ts";
+import { basicConstraints, mint, type KeyPair } from "../support/mint.ts";
 import { NginxBed } from "../support/nginx.ts";
-import { freePorts } from "../support/ports.ts";
+import { freePortPairs } from "../support/ports.ts";
 import { mustRun } from "../support/run.ts";
 
-/** What a client gets: a server block's number, or `rejected`. */
+/** What a client gets: a server block's number with the kind of its key, `rejected`, or `no pair` for such a client. */
 export type Answer = string;
 
 export interface Asked {
@@ -29,21 +29,28 @@ export interface Asked {
   readonly actual: Answer;
 }
 
+interface Listen {
+  readonly host: string;
+  /** One, or two that follow each other; none of a unix socket. */
+  readonly ports: readonly number[];
+  readonly words: string;
+}
+
 interface Block {
   readonly number: number;
-  readonly listens: readonly {
-    readonly host: string;
-    readonly words: string;
-  }[];
+  readonly listens: readonly Listen[];
   readonly names: readonly string[];
-  readonly hasPair: boolean;
+  readonly pairs: readonly KeyKind[];
   readonly rejects: boolean;
   /** Whether the block, or the pair in it, stands in a file of its own. */
   readonly included: "block" | "pair" | "nothing";
 }
 
+type KeyKind = "ec" | "rsa";
+
 export interface World {
   readonly context: Extract<NginxContext, "http" | "stream">;
+  /** The first of two. */
   readonly port: number;
   readonly blocks: readonly Block[];
 }
@@ -51,12 +58,14 @@ export interface World {
 export interface WorldsOptions {
   readonly seed: number;
   readonly count: number;
-  /** The http block has a pair, number 0, for blocks that have none. */
+  /** The http block has pairs, number 0, for blocks that have none. */
   readonly inherits: boolean;
 }
 
-const hosts = ["*", "127.0.0.1", "127.0.0.2", "[::1]", "[::]"];
-const clientHosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "[::1]"];
+/** For a file name of each world's own. */
+const unix = "unix";
+const hosts = ["*", "127.0.0.1", "127.0.0.2", "[::1]", "[::]", unix];
+const clientHosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "[::1]", unix];
 
 const serverNames = [
   ...["a.test", "A.Test", "b.a.test", "www.a.test", "www.b.a.test", "test"],
@@ -75,11 +84,16 @@ const clientNames = [
 /** A block before it is known which addresses it is the default server of. */
 const draftArbitrary = fc.record({
   listens: fc.uniqueArray(
-    fc.record({ host: fc.constantFrom(...hosts), asksDefault: fc.boolean() }),
+    fc.record({
+      host: fc.constantFrom(...hosts),
+      asksDefault: fc.boolean(),
+      isRange: fc.boolean(),
+      leavesSslToOthers: fc.boolean(),
+    }),
     { minLength: 1, maxLength: 3, selector: ({ host }) => host },
   ),
   names: fc.uniqueArray(fc.constantFrom(...serverNames), { maxLength: 4 }),
-  kind: fc.constantFrom("pair", "pair", "pair", "pair", "bare", "rejects"),
+  kind: fc.constantFrom("ec", "ec", "both", "rsa", "bare", "rejects"),
   included: fc.constantFrom("block", "pair", "nothing"),
 });
 const worldArbitrary = fc.record({
@@ -93,15 +107,17 @@ type Draft =
 export class Worlds implements AsyncDisposable {
   readonly worlds: readonly World[];
   readonly model: NginxModel;
+  readonly #directory: string;
   readonly #cleanup: Cleanup;
 
   private constructor(
     worlds: readonly World[],
     model: NginxModel,
-    cleanup: Cleanup,
+    { directory, cleanup }: { directory: string; cleanup: Cleanup },
   ) {
     this.worlds = worlds;
     this.model = model;
+    this.#directory = directory;
     this.#cleanup = cleanup;
   }
 
@@ -113,7 +129,9 @@ export class Worlds implements AsyncDisposable {
       await mkdir(directory);
       const worlds = await makeWorlds(options);
       await writeCertificates(directory, worlds);
-      const inherited = options.inherits ? pairText(0, directory) : "";
+      const inherited = options.inherits
+        ? pairsText(["ec", "rsa"], 0, directory)
+        : "";
       const text = (context: World["context"]) =>
         writeBlocks(
           worlds.filter((world) => world.context === context),
@@ -127,29 +145,38 @@ export class Worlds implements AsyncDisposable {
       const { stdout } = await bed.dump();
       const { stdout: hostname } = await mustRun("hostname", []);
       const environment = { prefix: bed.prefix, hostname: hostname.trim() };
-      return new Worlds(worlds, readModel(stdout, environment), cleanup);
+      const model = readModel(stdout, environment);
+      return new Worlds(worlds, model, { directory, cleanup });
     } catch (error) {
       await cleanup[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  /** Every client address with every name, and without one. */
+  /** Every client address with every name, and without one; a client that knows RSA alone asks for some. */
   async askAll(): Promise<readonly Asked[]> {
     const questions = this.worlds.flatMap((world) =>
-      clientHosts
-        .filter((host) => isServed(world, host))
-        .flatMap((host) =>
-          [...clientNames, null].map((name) => ({ world, host, name })),
-        ),
+      placesOf(world).flatMap(({ host, port }) =>
+        [...clientNames, null].flatMap((name, index) => {
+          const where = {
+            world,
+            name,
+            address: this.#address(world, host, port),
+          };
+          const asked = { ...where, kind: "ec" as const };
+          return (index + port) % 4 === 0
+            ? [asked, { ...where, kind: "rsa" as const }]
+            : [asked];
+        }),
+      ),
     );
     return pMap(
       questions,
-      async ({ world, host, name }) => ({
-        question: `${host}:${world.port} ${name ?? "without a name"}`,
-        world,
-        predicted: this.#predict(world, host, name),
-        actual: await handshake(host, world.port, name),
+      async (question) => ({
+        question: `${question.address} ${question.name ?? "without a name"}, ${question.kind}`,
+        world: question.world,
+        predicted: this.#predict(question),
+        actual: await handshake(question),
       }),
       { concurrency: 4 },
     );
@@ -159,14 +186,30 @@ export class Worlds implements AsyncDisposable {
     await this.#cleanup[Symbol.asyncDispose]();
   }
 
-  #predict(world: World, host: string, servername: string | null): Answer {
-    const { context, port } = world;
-    const address = `${host}:${port}`;
-    const selected = selectServer(this.model, { context, address, servername });
+  /** Every address of a listener, as Nginx binds it. */
+  addressesOf(world: World, { host, ports }: Listen): readonly string[] {
+    const bound = host.replace("*", "0.0.0.0");
+    return host === unix
+      ? [this.#address(world, host, world.port)]
+      : ports.map((port) => this.#address(world, bound, port));
+  }
+
+  #address({ port: first }: World, host: string, port: number): string {
+    return host === unix
+      ? `unix:${socketPath(first, this.#directory)}`
+      : `${host}:${port}`;
+  }
+
+  #predict({ world, address, name, kind }: Question): Answer {
+    const { context } = world;
+    const asked = { context, address, servername: name };
+    const selected = selectServer(this.model, asked);
     switch (selected.kind) {
       case "server": {
-        const certificate = selected.server.pairs[0]?.certificate ?? "";
-        return /(\d+)\.crt$/.exec(certificate)?.[1] ?? "no pair";
+        const certificates = selected.server.pairs.map(
+          ({ certificate }) => /(\d+-\w+)\.crt$/.exec(certificate)?.[1] ?? "",
+        );
+        return certificates.find((one) => one.endsWith(kind)) ?? "no pair";
       }
       case "rejects":
         return "rejected";
@@ -177,27 +220,48 @@ export class Worlds implements AsyncDisposable {
   }
 }
 
-/** Whether somebody listens there. */
-function isServed({ blocks }: World, host: string): boolean {
-  const wildcard = host.startsWith("[") ? "[::]" : "*";
-  return blocks.some(({ listens }) =>
-    listens.some((one) => one.host === host || one.host === wildcard),
-  );
+interface Question {
+  readonly world: World;
+  /** As Nginx writes it. */
+  readonly address: string;
+  readonly name: string | null;
+  /** The only kind of key that the client knows. */
+  readonly kind: KeyKind;
 }
 
-/** The handshake's certificate names the block in its CN. */
-function handshake(
-  host: string,
-  port: number,
-  servername: string | null,
-): Promise<Answer> {
+/** Where a client can ask for it. */
+function placesOf({ blocks, port }: World) {
+  const listens = blocks.flatMap((block) => block.listens);
+  return clientHosts.flatMap((host) => {
+    const wildcard = host.startsWith("[") ? "[::]" : "*";
+    const own = listens.filter(
+      (one) => one.host === host || (one.host === wildcard && host !== unix),
+    );
+    const ports = host === unix ? [port] : own.flatMap((one) => one.ports);
+    return own.length === 0
+      ? []
+      : [...new Set(ports)].map((one) => ({ host, port: one }));
+  });
+}
+
+function socketPath(port: number, directory: string): string {
+  return join(directory, `${port}.sock`);
+}
+
+const signatures: Readonly<Record<KeyKind, string>> = {
+  ec: "ecdsa_secp256r1_sha256",
+  rsa: "rsa_pss_rsae_sha256:rsa_pkcs1_sha256",
+};
+
+/** The handshake's certificate names the block and the kind of its key in its CN. */
+function handshake({ address, name, kind }: Question): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const socket = connect({
-      host: host.replaceAll(/[[\]]/g, ""),
-      port,
+      ...placeOf(address),
       rejectUnauthorized: false,
       timeout: 20_000,
-      ...(servername === null ? {} : { servername }),
+      sigalgs: signatures[kind],
+      ...(name === null ? {} : { servername: name }),
     });
     socket.once("secureConnect", () => {
       resolve(String(socket.getPeerCertificate().subject.CN));
@@ -207,10 +271,23 @@ function handshake(
       socket.destroy(new Error("no answer in time"));
     });
     socket.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ERR_SSL_TLSV1_UNRECOGNIZED_NAME") resolve("rejected");
-      else reject(error);
+      const answer = refusals[error.code ?? ""];
+      if (answer !== undefined) resolve(answer);
+      else reject(new Error(`${address} ${String(name)}`, { cause: error }));
     });
   });
+}
+
+const refusals: Readonly<Record<string, Answer>> = {
+  ERR_SSL_TLSV1_UNRECOGNIZED_NAME: "rejected",
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: "no pair",
+};
+
+function placeOf(address: string) {
+  if (address.startsWith("unix:")) return { path: address.slice(5) };
+  const colon = address.lastIndexOf(":");
+  const host = address.slice(0, colon).replaceAll(/[[\]]/g, "");
+  return { host, port: Number(address.slice(colon + 1)) };
 }
 
 async function makeWorlds(options: WorldsOptions): Promise<readonly World[]> {
@@ -218,7 +295,7 @@ async function makeWorlds(options: WorldsOptions): Promise<readonly World[]> {
     seed: options.seed,
     numRuns: options.count,
   });
-  const ports = await freePorts(samples.length);
+  const ports = await freePortPairs(samples.length);
   let number = 1;
   return samples.map(({ context, drafts }, index) => {
     const port = ports[index] ?? 0;
@@ -244,57 +321,89 @@ function makeWorld({
   readonly firstNumber: number;
 }): World {
   const taken = new Set<string>();
-  const isFirst = (host: string): boolean => {
-    if (taken.has(host)) return false;
-    taken.add(host);
+  const isFirst = (places: readonly string[]): boolean => {
+    if (places.some((place) => taken.has(place))) return false;
+    for (const place of places) taken.add(place);
     return true;
   };
+  const portsOf = ({ host, isRange }: Draft["listens"][number]) =>
+    host === unix ? [] : isRange ? [port, port + 1] : [port];
   if (context === "stream") {
-    const blocks = drafts.flatMap(({ listens, included }, index) => {
-      const own = listens.filter(({ host }) => isFirst(host));
-      const words = own.map(({ host }) => ({ host, words: "ssl" }));
+    const blocks = drafts.flatMap(({ listens, included, kind }, index) => {
+      const own = listens
+        .map((listen) => ({
+          host: listen.host,
+          ports: portsOf(listen),
+          words: "ssl",
+        }))
+        .filter((listen) => isFirst(placesAt(listen)));
       const number = firstNumber + index;
-      const plain = { names: [], hasPair: true, rejects: false };
+      const pairs = kind === "both" || kind === "rsa" ? kinds[kind] : kinds.ec;
+      const plain = { names: [], pairs, rejects: false };
       return own.length === 0
         ? []
-        : [{ number, listens: words, included, ...plain }];
+        : [{ number, listens: own, included, ...plain }];
     });
     return { context, port, blocks };
   }
+  const sayers = new Set<string>();
   const blocks = drafts.map(({ listens, names, kind, included }, index) => ({
     number: firstNumber + index,
-    listens: listens.map(({ host, asksDefault }) => ({
-      host,
-      words: asksDefault && isFirst(host) ? "ssl default_server" : "ssl",
-    })),
+    listens: listens.map((listen) => {
+      const ports = portsOf(listen);
+      const places = placesAt({ host: listen.host, ports });
+      const mayLeave = places.every((place) => sayers.has(place));
+      for (const place of places) sayers.add(place);
+      const ssl = mayLeave && listen.leavesSslToOthers ? "" : "ssl";
+      const isDefault = listen.asksDefault && isFirst(places);
+      const words = isDefault ? `${ssl} default_server` : ssl;
+      return { host: listen.host, ports, words };
+    }),
     names,
     rejects: kind === "rejects",
-    hasPair: kind !== "bare",
+    pairs: kinds[kind],
     included,
   }));
+  const needsPair = (block: (typeof blocks)[number]): boolean =>
+    block.listens.some((listen) =>
+      placesAt(listen).some((place) => defaultAt(blocks, place) === block),
+    );
   return {
     context,
     port,
     blocks: blocks.map((block) => ({
       ...block,
-      hasPair:
-        block.hasPair ||
-        block.listens.some(({ host }) => defaultAt(blocks, host) === block),
+      pairs:
+        block.pairs.length === 0 && needsPair(block) ? kinds.ec : block.pairs,
     })),
   };
 }
 
+const kinds = {
+  ec: ["ec"],
+  rsa: ["rsa"],
+  both: ["ec", "rsa"],
+  bare: [],
+  rejects: ["ec"],
+} as const satisfies Record<Draft["kind"], readonly KeyKind[]>;
+
+/** By address and port: what Nginx compares. */
+function placesAt({
+  host,
+  ports,
+}: Pick<Listen, "host" | "ports">): readonly string[] {
+  return host === unix ? [unix] : ports.map((port) => `${host}:${port}`);
+}
+
 function defaultAt<Some extends Pick<Block, "listens">>(
   blocks: readonly Some[],
-  host: string,
+  place: string,
 ): Some | undefined {
-  const at = blocks.filter(({ listens }) =>
-    listens.some((one) => one.host === host),
-  );
-  const asks = at.find(({ listens }) =>
-    listens.some(
-      (one) => one.host === host && one.words.includes("default_server"),
-    ),
+  const listensAt = ({ listens }: Some) =>
+    listens.filter((listen) => placesAt(listen).includes(place));
+  const at = blocks.filter((block) => listensAt(block).length > 0);
+  const asks = at.find((block) =>
+    listensAt(block).some(({ words }) => words.includes("default_server")),
   );
   return asks ?? at[0];
 }
@@ -324,49 +433,68 @@ async function writeBlock(
   { port, context }: World,
   directory: string,
 ): Promise<string> {
-  const { number, listens, names, hasPair, rejects, included } = block;
-  const pair = hasPair ? pairText(number, directory) : "";
+  const { number, listens, names, rejects, included } = block;
+  const pairs = pairsText(block.pairs, number, directory);
   const file = join(directory, `${number}.pair`);
-  if (included === "pair") await writeFile(file, pair);
+  if (included === "pair") await writeFile(file, pairs);
   return [
     "server {",
-    ...listens.map(({ host, words }) => `listen ${host}:${port} ${words};`),
+    ...listens.map(({ host, ports, words }) =>
+      host === unix
+        ? `listen "unix:${socketPath(port, directory)}" ${words};`
+        : `listen ${host}:${ports.join("-")} ${words};`,
+    ),
     ...(names.length === 0
       ? []
       : [`server_name ${names.map((name) => `"${name}"`).join(" ")};`]),
-    included === "pair" ? `include "${file}";` : pair,
+    included === "pair" ? `include "${file}";` : pairs,
     ...(rejects ? ["ssl_reject_handshake on;"] : []),
     ...(context === "stream" ? ["return ok;"] : []),
     "}",
   ].join("\n");
 }
 
-function pairText(number: number, directory: string): string {
-  const file = (name: string): string => join(directory, name);
-  return `ssl_certificate "${file(`${number}.crt`)}"; ssl_certificate_key "${file("key.pem")}";`;
+/** The certificates first, then the keys: Nginx pairs the n-th with the n-th. */
+function pairsText(
+  pairs: readonly KeyKind[],
+  number: number,
+  directory: string,
+): string {
+  const file = (name: string): string => `"${join(directory, name)}"`;
+  return [
+    ...pairs.map((kind) => `ssl_certificate ${file(`${number}-${kind}.crt`)};`),
+    ...pairs.map((kind) => `ssl_certificate_key ${file(`${kind}.pem`)};`),
+  ].join(" ");
 }
 
 async function writeCertificates(
   directory: string,
   worlds: readonly World[],
 ): Promise<void> {
-  const key = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const pem = key.privateKey.export({ type: "pkcs8", format: "pem" });
-  await writeFile(join(directory, "key.pem"), pem);
-  const numbers = worlds.flatMap(({ blocks }) =>
-    blocks.map(({ number }) => number),
-  );
-  for (const number of [0, ...numbers]) {
-    const certificate = mint({
-      subject: String(number),
-      issuer: String(number),
-      notBefore: new Date(Date.now() - 3_600_000),
-      notAfter: new Date(Date.now() + 86_400_000),
-      key,
-      signer: key,
-      digest: "sha256",
-      extensions: [basicConstraints(false)],
-    });
-    await writeFile(join(directory, `${number}.crt`), certificate);
+  const keys: Readonly<Record<KeyKind, KeyPair>> = {
+    ec: generateKeyPairSync("ec", { namedCurve: "P-256" }),
+    rsa: generateKeyPairSync("rsa", { modulusLength: 2048 }),
+  };
+  const blocks = worlds.flatMap((world) => world.blocks);
+  const all = [{ number: 0, pairs: kinds.both }, ...blocks];
+  for (const kind of ["ec", "rsa"] as const) {
+    const key = keys[kind];
+    const pem = key.privateKey.export({ type: "pkcs8", format: "pem" });
+    await writeFile(join(directory, `${kind}.pem`), pem);
+    for (const { number, pairs } of all)
+      if (pairs.some((one) => one === kind))
+        await writeFile(
+          join(directory, `${number}-${kind}.crt`),
+          selfSigned(`${number}-${kind}`, key),
+        );
   }
+}
+
+function selfSigned(subject: string, key: KeyPair): string {
+  return mint({
+    ...{ subject, issuer: subject, key, signer: key, digest: "sha256" },
+    notBefore: new Date(Date.now() - 3_600_000),
+    notAfter: new Date(Date.now() + 86_400_000),
+    extensions: [basicConstraints(false)],
+  });
 }

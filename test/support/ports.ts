@@ -27,3 +27,27 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   );
   return ports;
 }
+
+/** The first of two ports that follow each other, as often as asked; distinct, and free on the loopback address. */
+export async function freePortPairs(count: number): Promise<readonly number[]> {
+  const found = new Set<number>();
+  while (found.size < count) {
+    const port = await freePort();
+    const isApart = [port - 1, port, port + 1].every((one) => !found.has(one));
+    if (isApart && port < 65_535 && (await isFree(port + 1))) found.add(port);
+  }
+  return [...found];
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}

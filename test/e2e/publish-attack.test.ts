@@ -9,7 +9,8 @@ import {
   mkdir,
   readdir,
   readFile,
-  readlink,
+  symlink,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { join, resolve } from "node:path";
@@ -19,13 +20,15 @@ import {
   publishSet,
   type PublishResult,
 } from "../../src/adapters/publish/publish.ts";
-import type {
-  Layout,
-  PublicationSetting,
+import {
+  layouts,
+  type Layout,
+  type PublicationSetting,
 } from "../../src/core/settings/publications.ts";
 import { atCall, readReport } from "../support/at-call.ts";
 import { Canary } from "../support/canary.ts";
 import { livecertProgram } from "../support/livecert.ts";
+import { fingerprintOf } from "../support/pki.ts";
 import { PublicationBed } from "../support/publication.ts";
 import { start, type RunningProgram } from "../support/run.ts";
 import { tracedCalls, tracing } from "../support/system-calls.ts";
@@ -37,8 +40,8 @@ const attempts = Math.ceil(Math.min(publications, 200) / 8);
 /** For a reader or an attacker. */
 const limitMs = 600_000;
 const stranger = 1234;
-/** Those by which names come and go; what is between two of them nobody can see. */
-const changing = ["mkdir", "rename", "symlink", "unlink", "rmdir", "openat"];
+/** Those by which names come and go, and those after which a new file is whole; nobody can see what is between two of them. */
+const changing = ["mkdir", "rename", "symlink", "unlink", "rmdir", "fsync"];
 
 const programs = resolve(import.meta.dirname, "../support/programs");
 
@@ -76,6 +79,7 @@ function publishNumber(
       ["ssl.key", content],
     ]),
     adopt: null,
+    now: new Date(),
     program: livecertProgram,
     timeoutMs: 60_000,
     signal: new AbortController().signal,
@@ -214,7 +218,6 @@ describe("a volume that belongs to somebody else", () => {
       owner: stranger,
       lines: ["subdirectory: certs"],
     });
-    const { symlink } = await import("node:fs/promises");
     await symlink("../..", join(bed.volume, "certs"));
     const document = await bed.document(["deploy"]);
     expect(document.publications).toMatchObject([{ state: "failed" }]);
@@ -245,46 +248,89 @@ async function textsBelow(directory: string): Promise<string> {
   return texts.join("\n");
 }
 
-describe("kill -9 at any system call that changes something", () => {
-  it(
-    "leaves a set that is whole, and the next run publishes the new one",
-    { timeout: 600_000 },
-    async () => {
-      await using bed = await PublicationBed.create();
+describe("kill -9 at any system call that changes a name", () => {
+  it.each(layouts)(
+    "layout %s: leaves what it promises, and the next run publishes the new one",
+    { timeout: 1_200_000 },
+    async (layout) => {
+      await using bed = await PublicationBed.create({ layout });
+      const store = join(bed.volume, ".livecert-web");
       await bed.document(["deploy"]);
-      const report = join(bed.host.directory, "report");
-      let known = await bed.published();
+      const kept = [await bed.published()];
+      const acted: string[] = [];
       for (let number = 1; ; number += killStep) {
         await bed.renew();
-        const renewed = await bed.onDisk();
-        await bed.run(["deploy"], {
-          through: atCall(report, {
-            calls: changing,
-            from: "/.livecert-web",
-            number,
-            action: { kind: "kill" },
-          }),
-        });
-        const { acted } = await readReport(report);
-        const current = join(bed.volume, ".livecert-web/current");
-        const version = await readlink(current);
-        const place = join(bed.volume, ".livecert-web", version);
-        const certificate = await readFile(join(place, "ssl.crt"));
-        const key = await readFile(join(place, "ssl.key"));
-        expect(
-          new X509Certificate(certificate).checkPrivateKey(
-            createPrivateKey(key),
-          ),
-          `${String(number)} ${String(acted)}`,
-        ).toBe(true);
-        expect([known, renewed]).toContain(await bed.published());
-        await bed.document(["deploy"]);
-        known = await bed.published();
-        expect(known).toBe(renewed);
+        await age(store);
+        const call = await deployKilledAt(bed, number);
+        if (call === null) break;
+        acted.push(call);
+        const possible = [kept.at(-1), await bed.onDisk()];
+        expect(possible, call).toContain(await pairIn(join(store, "current")));
+        if (layout === "versioned")
+          expect(possible, call).toContain(await pairIn(bed.volume));
+        if (layout === "files") await expectWholeFiles(bed);
+
+        const document = await bed.document(["deploy"]);
+        expect(document.outcome, call).not.toBe("unpublished");
+        expect(await pairIn(bed.volume), call).toBe(await bed.onDisk());
+        kept.push(await bed.published());
         const left = await readdir(bed.volume, { recursive: true });
         expect(left.filter((name) => name.includes(".tmp-"))).toEqual([]);
-        if (acted?.includes("/proc/self/fd/") !== true) break;
       }
+      // From the first call in the volume up to the last one of the run, which writes the journal.
+      const places = acted.map((call) =>
+        call.includes("/proc/self/fd/") || call.includes(bed.volume)
+          ? "volume"
+          : "state",
+      );
+      expect(places[0]).toBe("volume");
+      expect(places.at(-1)).toBe("state");
+      if (killStep > 1) return;
+      const names = acted
+        .filter((_, index) => places[index] === "volume")
+        .map((call) => call.split(" ")[0]);
+      expect(names).toEqual(expect.arrayContaining(["mkdir", "rename"]));
+      // One version goes for each that comes.
+      expect(names).toEqual(expect.arrayContaining(["unlink", "rmdir"]));
     },
   );
 });
+
+/** The call, with its file; null: the run came to its end before. */
+async function deployKilledAt(
+  bed: PublicationBed,
+  number: number,
+): Promise<string | null> {
+  const report = join(bed.host.directory, "report");
+  await bed.run(["deploy"], {
+    through: atCall(report, {
+      calls: changing,
+      from: "/.livecert-web",
+      number,
+      action: { kind: "kill" },
+    }),
+  });
+  return (await readReport(report)).acted;
+}
+
+/** As if all versions had been there for long, so that the next publication removes one. */
+async function age(store: string): Promise<void> {
+  const before = new Date(Date.now() - 3_600_000);
+  const entries = await readdir(store, { withFileTypes: true });
+  for (const entry of entries.filter((entry) => entry.isDirectory()))
+    await utimes(join(store, entry.name), before, before);
+}
+
+/** The certificate's fingerprint; throws where the key is another's. */
+async function pairIn(directory: string): Promise<string> {
+  const text = await readFile(join(directory, "ssl.crt"), "utf8");
+  const key = createPrivateKey(await readFile(join(directory, "ssl.key")));
+  if (!new X509Certificate(text).checkPrivateKey(key))
+    throw new Error(`a mixture in ${directory}`);
+  return fingerprintOf(text);
+}
+
+async function expectWholeFiles(bed: PublicationBed): Promise<void> {
+  await bed.published();
+  createPrivateKey(await readFile(bed.path("ssl.key")));
+}

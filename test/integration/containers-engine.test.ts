@@ -110,7 +110,7 @@ describe("an engine", () => {
       const isVersioned = request.url?.startsWith("/v") === true;
       const body = isVersioned
         ? { message: "client version 1.41 is too old" }
-        : { Id: "abc", Name: "/web" };
+        : { Id: "ab".repeat(32), Name: "/web" };
       response.writeHead(isVersioned ? 400 : 200);
       response.end(JSON.stringify(body));
     });
@@ -119,18 +119,40 @@ describe("an engine", () => {
   });
 });
 
+describe("a container by name", () => {
+  it.each([
+    ["db", "not-found"],
+    ["dbdbdbdbdbdb", "ok"],
+    ["shop-web-1", "ok"],
+  ])(
+    "%s is %s where an engine takes it for the beginning of an id",
+    async (reference, expected) => {
+      await using fake = await engineThat((_, response) => {
+        response.end(
+          JSON.stringify({ Id: "db".repeat(32), Name: "/shop-web-1" }),
+        );
+      });
+      const answer = await fake.engine.inspect(reference, signal);
+      const { kind } = answer;
+      expect(kind === "ok" ? kind : answer.failure.reason).toBe(expected);
+    },
+  );
+});
+
 describe("containers by label", () => {
   it("are asked for by all labels at once, and one that went meanwhile is left out", async () => {
     const asked: string[] = [];
+    const [a, b, gone] = ["a", "b", "c"].map((digit) => digit.repeat(64));
     await using fake = await engineThat((request, response) => {
       const url = decodeURIComponent(request.url ?? "");
       asked.push(url);
-      const isGone = url.includes("/gone/");
+      const id = /containers\/(\w+)\//.exec(url)?.[1] ?? "";
+      const isGone = id === gone;
       const body = url.includes("/containers/json")
-        ? [{ Id: "b" }, { Id: "gone" }, { Id: "a" }]
+        ? [{ Id: b }, { Id: gone }, { Id: a }]
         : isGone
           ? { message: "No such container" }
-          : { Id: url, Name: `/${/containers\/(\w)/.exec(url)?.[1] ?? ""}` };
+          : { Id: id, Name: `/${id.slice(0, 1)}` };
       response.writeHead(isGone ? 404 : 200);
       response.end(JSON.stringify(body));
     });

@@ -1,10 +1,13 @@
 /** The adapter against real directories, links and mounts. Needs root. */
+import { constants } from "node:fs";
 import {
   chmod,
   chown,
   link,
   lstat,
   mkdir,
+  open,
+  readdir,
   readFile,
   readlink,
   symlink,
@@ -17,6 +20,7 @@ import {
   seenAt,
   type PublishResult,
 } from "../../src/adapters/publish/publish.ts";
+import { versionId } from "../../src/core/publish/record.ts";
 import type { PublicationSetting } from "../../src/core/settings/publications.ts";
 import { livecertProgram } from "../support/livecert.ts";
 import { start } from "../support/run.ts";
@@ -45,13 +49,16 @@ function settingFor(
   };
 }
 
+/** @param now the version's name too, so that each time is another version */
 function publish(
   setting: PublicationSetting,
   text: string,
+  now = new Date("2026-11-24T00:00:00Z"),
 ): Promise<PublishResult> {
   return publishSet({
     setting,
-    version: "20261124T000000Z-00000000",
+    version: versionId(now, "00:00:00:00"),
+    now,
     contents: new Map(
       setting.files.map(({ name }) => [name, Buffer.from(text)]),
     ),
@@ -222,6 +229,45 @@ describe("publishSet", () => {
       container.signal("SIGKILL");
       await container.ended;
     }
+  });
+
+  it("keeps the versions that are asked for, and one that was present in the last ten minutes beyond them", async () => {
+    await using temporary = await temporaryDirectory();
+    const begin = new Date("2026-11-24T00:00:00Z").getTime();
+    const versions: string[] = [];
+    const publishAfter = async (
+      minutes: number,
+      keep: number,
+    ): Promise<readonly string[]> => {
+      const now = new Date(begin + minutes * 60_000);
+      const setting = settingFor(temporary.path, { layout: "versioned", keep });
+      versions.push(versionId(now, "00:00:00:00"));
+      expect(await publish(setting, "new", now)).toMatchObject({
+        kind: "done",
+      });
+      const left = await readdir(join(temporary.path, ".livecert-web"));
+      return left.filter((name) => name !== "current").sort();
+    };
+    await publishAfter(0, 1);
+    const place = join(temporary.path, ".livecert-web/current");
+    await using opened = await open(place, constants.O_DIRECTORY);
+    expect(await publishAfter(1, 1)).toEqual(versions);
+    expect(await publishAfter(10.9, 1)).toEqual(versions);
+    const key = `/proc/self/fd/${String(opened.fd)}/ssl.key`;
+    expect(await readFile(key, "utf8")).toBe("new");
+    expect(await publishAfter(11.1, 1)).toEqual(versions.slice(1));
+
+    expect(await publishAfter(100, 3)).toEqual(versions.slice(2));
+    expect(await publishAfter(200, 3)).toEqual(versions.slice(3));
+  });
+
+  it("never removes the present version to write it anew", async () => {
+    await using temporary = await temporaryDirectory();
+    const setting = settingFor(temporary.path, { layout: "versioned" });
+    await publish(setting, "old");
+    expect(await refusal(setting)).toContain("is published already");
+    const file = join(temporary.path, "ssl.key");
+    expect(await readFile(file, "utf8")).toBe("old");
   });
 
   it("tells when somebody has changed what is published", async () => {

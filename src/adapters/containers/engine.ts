@@ -3,6 +3,7 @@
  * is a foreigner's word and is parsed here once.
  */
 import {
+  isCalled,
   readContainer,
   textAt,
   valueAt,
@@ -34,7 +35,7 @@ export interface Engine {
     labels: readonly string[],
     signal: AbortSignal,
   ): Promise<Asked<string[]>>;
-  /** By name or id. */
+  /** By its name, or twelve digits of its id at least. */
   inspect(reference: string, signal: AbortSignal): Promise<Asked<Container>>;
   /** Runs a program inside; no shell. What a time limit ends here goes on inside. */
   execute(id: string, command: ContainerCommand): Promise<ProgramResult>;
@@ -93,9 +94,10 @@ export function openEngine(endpoint: Endpoint, timeoutMs: number): Engine {
       const answer = await askJson(path, signal);
       if (answer.kind === "failed") return answer;
       const container = readContainer(answer.value);
-      return container === null
-        ? notUnderstood()
-        : { kind: "ok", value: container };
+      if (container === null) return notUnderstood();
+      return isCalled(container, reference)
+        ? { kind: "ok", value: container }
+        : failed("not-found", `knows no container ${reference}`, null);
     },
     execute: (id, command) => execute(ask, id, command),
     kill: async (id, name, signal) => {

@@ -7,8 +7,9 @@ import type { Container } from "../../core/containers/container.ts";
 import type { ProcessIdentity } from "../../core/decision/record.ts";
 import { isNginxName } from "../nginx/binary.ts";
 import { readLink } from "../nginx/files.ts";
+import { optionsOf, resolvePrefix } from "../nginx/start.ts";
 import { isChildOfItsKind, withoutDeleted } from "../nginx/stranger.ts";
-import { readOptions, type MasterOptions } from "../nginx/title.ts";
+import type { MasterOptions } from "../nginx/title.ts";
 import {
   listPids,
   readProcess,
@@ -94,9 +95,17 @@ function innerMaster(record: ProcessRecord): InnerMaster {
     startTicks,
     innerPid: innerPid(pid),
     program: withoutDeleted(record.executable ?? "nginx"),
-    options: readOptions(record.arguments),
+    options: innerOptions(record),
     stopped: state === "T",
   };
+}
+
+/** A program that the engine starts in the container has another working directory than the master. */
+function innerOptions(record: ProcessRecord): MasterOptions | null {
+  const options = optionsOf(record);
+  return options === null || options.prefix === null
+    ? options
+    : { ...options, prefix: resolvePrefix(record.pid, options.prefix) };
 }
 
 /** The last of `NSpid`'s numbers is the innermost (proc(5)). */

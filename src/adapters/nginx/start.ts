@@ -21,8 +21,18 @@ export function readStart(
   installation: Installation,
   record: ProcessRecord,
 ): Start {
-  const options = isCut(record) ? null : readOptions(record.arguments);
+  const options = optionsOf(record);
   return { options, prefix: prefixOf(installation, record.pid, options) };
+}
+
+/** As its command line or its title tells them; null where that is cut short or can be read in two ways. */
+export function optionsOf(record: ProcessRecord): MasterOptions | null {
+  return isCut(record) ? null : readOptions(record.arguments);
+}
+
+/** A relative `-p` counts from where the process was started. */
+export function resolvePrefix(pid: number, prefix: string): string {
+  return resolve(readLink(`/proc/${String(pid)}/cwd`) ?? "/", prefix);
 }
 
 /** The options for a program of ours; what was set and compiled in where the master's cannot be told. */
@@ -58,7 +68,6 @@ export function otherConfiguration(
     : null;
 }
 
-/** A relative `-p` counts from where the master was started. */
 function prefixOf(
   installation: Installation,
   pid: number,
@@ -66,7 +75,7 @@ function prefixOf(
 ): string {
   if (options === null) return installation.prefix;
   if (options.prefix === null) return installation.defaults.prefix;
-  return resolve(readLink(`/proc/${String(pid)}/cwd`) ?? "/", options.prefix);
+  return resolvePrefix(pid, options.prefix);
 }
 
 /**

@@ -21,6 +21,7 @@ export interface PublishRequest {
   readonly contents: Contents;
   /** What becomes the version before, where something is there that livecert has not published; null: nothing does. */
   readonly adopt: string | null;
+  readonly now: Date;
   /** This very program's file. */
   readonly program: string;
   readonly timeoutMs: number;
@@ -84,7 +85,7 @@ async function refusePinned(
 }
 
 function orderFor(request: PublishRequest, owner: Identity | null): Order {
-  const { setting, version, contents, adopt } = request;
+  const { setting, version, contents, adopt, now } = request;
   const { name, layout, files, mode, keyMode, keep } = setting;
   return {
     name,
@@ -99,6 +100,7 @@ function orderFor(request: PublishRequest, owner: Identity | null): Order {
     isNew: contents.size > 0,
     adopt,
     keep,
+    nowMs: now.getTime(),
   };
 }
 

@@ -16,6 +16,7 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  futimesSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -44,8 +45,10 @@ export interface Order {
   readonly isNew: boolean;
   /** What is there and none of ours becomes this version, so that it can be gone back to. */
   readonly adopt: string | null;
-  /** How many versions stay. */
+  /** How many versions stay at least. */
   readonly keep: number;
+  /** The present time, in ms since the epoch. */
+  readonly nowMs: number;
 }
 
 export interface OrderedFile {
@@ -79,9 +82,10 @@ export function carryOutOrder(
   using store = openStore(directory, order);
   sweep(directory, store, order);
   const adopted = order.adopt !== null && adopt(directory, store, order);
-  if (order.isNew) publishNew(directory, store, order, contents);
-  else publish(directory, store, order.version, order);
-  prune(store, order);
+  if (order.isNew) {
+    publishNew(directory, store, order, contents);
+    prune(store, order);
+  } else publish(directory, store, order.version, order);
   return { adopted };
 }
 
@@ -189,6 +193,8 @@ function writeVersion(
   order: Order,
   contents: Contents,
 ): void {
+  if (targetOf(store, currentName) === version)
+    throw new PlaceError(`${version} is published already`, "livecert retry");
   if (lookAt(store, version) !== null) remove(store, version);
   const temporary = `${unfinished}${version}`;
   mkdirSync(store.at(temporary), { mode: 0o700 });
@@ -269,7 +275,7 @@ function publish(
 ): void {
   switch (order.layout) {
     case "versioned":
-      pointTo(store, currentName, version, unfinished);
+      makePresent(store, version, order);
       for (const { name } of order.files)
         pointTo(
           directory,
@@ -281,13 +287,28 @@ function publish(
       return;
     case "files":
       replaceFiles(directory, readVersion(store, version, order), order);
-      pointTo(store, currentName, version, unfinished);
+      makePresent(store, version, order);
       return;
     case "in-place":
       rewriteFiles(directory, readVersion(store, version, order), order);
-      pointTo(store, currentName, version, unfinished);
+      makePresent(store, version, order);
       return;
   }
+}
+
+/** The version that is replaced bears the time of it, which a crash in between makes too early at most. */
+function makePresent(
+  store: HeldDirectory,
+  version: string,
+  { nowMs }: Order,
+): void {
+  const present = targetOf(store, currentName);
+  if (present !== null && present !== version)
+    attempt(() => {
+      using replaced = store.enter(present);
+      futimesSync(replaced.fd, nowMs / 1_000, nowMs / 1_000);
+    });
+  pointTo(store, currentName, version, unfinished);
 }
 
 function linkOf({ name: publication }: Order, name: string): string {
@@ -426,10 +447,27 @@ function refill(fd: number, content: Uint8Array): void {
 }
 
 /** By age, which their names begin with. */
-function prune(store: HeldDirectory, { keep, version }: Order): void {
+function prune(store: HeldDirectory, order: Order): void {
   const versions = store.names().filter((name) => /^\d{8}T/.test(name));
-  for (const name of versions.slice(0, Math.max(0, versions.length - keep)))
-    if (name !== version) attempt(() => remove(store, name));
+  const beyond = versions.slice(0, Math.max(0, versions.length - order.keep));
+  for (const name of beyond)
+    attempt(() => {
+      if (!mayBeInUse(store, name, order)) remove(store, name);
+    });
+}
+
+/** Who opened a version while it was the present one may have its files still to open. */
+const readersLimitMs = 10 * 60_000;
+
+function mayBeInUse(
+  store: HeldDirectory,
+  name: string,
+  { version, nowMs }: Order,
+): boolean {
+  if (name === version) return true;
+  const { mtimeMs } = lstatSync(store.at(name));
+  // A clock that was set back must not keep it for ever.
+  return Math.abs(nowMs - mtimeMs) < readersLimitMs;
 }
 
 const readOnly =

@@ -44,10 +44,15 @@ export interface ContainerMount {
   readonly destination: string;
 }
 
-/** null: this is no container's document. */
+/**
+ * null: this is no container's document. Its id becomes part of requests and its name of paths, so both are what engines
+ * make of them, whoever answers.
+ */
 export function readContainer(document: unknown): Container | null {
   const id = textAt(document, "Id");
-  if (id === null) return null;
+  if (id === null || !/^[0-9a-f]{12,64}$/.test(id)) return null;
+  const name = (textAt(document, "Name") ?? id.slice(0, 12)).replace(/^\//, "");
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) return null;
   const state = valueAt(document, "State");
   const configuration = valueAt(document, "Config");
   const network = valueAt(document, "NetworkSettings");
@@ -56,7 +61,7 @@ export function readContainer(document: unknown): Container | null {
   const networks = recordAt(network, "Networks");
   return {
     id,
-    name: (textAt(document, "Name") ?? id.slice(0, 12)).replace(/^\//, ""),
+    name,
     image: textAt(configuration, "Image") ?? "",
     status: textAt(state, "Status") ?? "unknown",
     pid: typeof pid === "number" && pid > 0 ? pid : null,
@@ -70,6 +75,20 @@ export function readContainer(document: unknown): Container | null {
     mounts: listAt(document, "Mounts").flatMap(readMount),
     hasTerminal: valueAt(configuration, "Tty") === true,
   };
+}
+
+/**
+ * Whether this is the container that is called so. Engines also answer to the shortest beginning of an id: a container
+ * `db` that has gone would be any whose id begins with these letters.
+ */
+export function isCalled(
+  { id, name }: Pick<Container, "id" | "name">,
+  reference: string,
+): boolean {
+  return (
+    name === reference.replace(/^\//, "") ||
+    (reference.length >= 12 && id.startsWith(reference))
+  );
 }
 
 /** A container that joined another's network answers at the other's addresses and ports. */

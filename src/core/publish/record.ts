@@ -21,7 +21,7 @@ export interface PublicationRecord {
 }
 
 export interface PublishedVersion {
-  /** Name of its directory, e.g. `20261124T031500Z-3F2A91B0`. */
+  /** Name of its directory, e.g. `20261124T031500.123Z-3F2A91B0`. */
   readonly id: string;
   readonly at: string;
   /** Of the leaf. This and the dates are null for what was there before livecert. */
@@ -41,9 +41,9 @@ export function versionBefore({
   return place === -1 ? null : (versions[place + 1] ?? null);
 }
 
-/** Sorts by age as text, and differs for two versions of one second. */
+/** Sorts by age as text. */
 export function versionId(at: Date, fingerprint256: string): string {
-  const time = at.toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  const time = at.toISOString().replaceAll(/[-:]/g, "");
   return `${time}-${fingerprint256.replaceAll(":", "").slice(0, 8)}`;
 }
 

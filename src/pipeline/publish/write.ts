@@ -18,6 +18,7 @@ export function write(
       setting,
       program,
       signal,
+      now: world.now(),
       timeoutMs: writeLimitMs,
       ...what,
     }),

@@ -23,6 +23,8 @@ function containerOf(document: object): Container {
   return container;
 }
 
+const id = "ab".repeat(32);
+
 describe("readContainer", () => {
   it("reads what livecert asks of a container", () => {
     expect(readContainer(bridge)).toEqual({
@@ -109,13 +111,17 @@ describe("readContainer", () => {
     {},
     { Id: 7 },
     { message: "No such container: web" },
+    { Id: "../../x", Name: "/web" },
+    { Id: id, Name: "/../../../etc" },
+    { Id: id, Name: "/a/b" },
+    { Id: id, Name: "/.." },
   ])("is null for %j", (document) => {
     expect(readContainer(document)).toBeNull();
   });
 
   it("takes what is of another kind as not given", () => {
     const hostile = {
-      Id: "x",
+      Id: id,
       Name: [],
       State: "running",
       Config: { Labels: { a: 1, b: "2" }, Tty: "yes" },
@@ -129,7 +135,7 @@ describe("readContainer", () => {
       Mounts: [null, "x", { Destination: "relative" }, { Source: "/a" }],
     };
     expect(readContainer(hostile)).toMatchObject({
-      name: "x",
+      name: "abababababab",
       status: "unknown",
       pid: null,
       labels: { b: "2" },

@@ -137,8 +137,8 @@ describe("versions", () => {
       (at) => versionId(new Date(at), "3F:2A:91:B0:55"),
     );
     expect(names).toEqual([
-      "20261124T031500Z-3F2A91B0",
-      "20261124T031501Z-3F2A91B0",
+      "20261124T031500.123Z-3F2A91B0",
+      "20261124T031501.000Z-3F2A91B0",
     ]);
   });
 

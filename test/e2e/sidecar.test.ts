@@ -5,6 +5,7 @@ import {
   mkdir,
   readFile,
   rename,
+  symlink,
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
@@ -225,6 +226,33 @@ test("files that only Nginx sees, behind links that begin at its own root, go li
   const document = await bed.livecert("deploy");
   expect(document).toMatchObject({ outcome: "deployed", reloads: 1 });
   expect(await bed.served()).toBe(await fingerprintOf(cert));
+});
+
+test("a link into another volume is followed to where Nginx sees it, not to what has that name here", async () => {
+  await using bed = await SidecarBed.create();
+  const { certbot, mountPoint } = bed;
+  const volume = join(bed.directory, "certs");
+  await mkdir(volume);
+  for (const [link, file] of [
+    ["site.crt", "fullchain.pem"],
+    ["site.key", "privkey.pem"],
+  ] as const) {
+    await symlink(join(mountPoint, "live", name, file), join(volume, link));
+    await mkdir(join(mountPoint, "live", name), { recursive: true });
+    await writeFile(join(mountPoint, "live", name, file), "not Nginx's");
+  }
+  await bed.startNginx(
+    { certificate: join(volume, "site.crt"), key: join(volume, "site.key") },
+    { mount: `mount --bind ${certbot.path} ${mountPoint}` },
+  );
+  await bed.renew();
+  expect(await bed.livecert("deploy", name)).toMatchObject({
+    outcome: "deployed",
+    reloads: 1,
+    lineages: [{ name }],
+  });
+  const onDisk = await readFile(certbot.live(name, "cert"), "utf8");
+  expect(await bed.served()).toBe(await fingerprintOf(onDisk));
 });
 
 test("files that were mounted singly are named, since no reload can help", async () => {

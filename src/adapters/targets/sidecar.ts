@@ -2,7 +2,7 @@
  * The Nginx of the container next door, whose process namespace livecert shares: its processes are ours to see and to
  * signal, its files are read where we mount the same volume, else through `/proc/PID/root`. No engine is asked.
  */
-import { readFileSync } from "node:fs";
+import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import {
   parseMounts,
   pinnedAt,
@@ -20,7 +20,7 @@ import type {
   TestResult,
 } from "../../ports.ts";
 import { identifyFile } from "../files/read-file.ts";
-import { realPath } from "../files/real-path.ts";
+import { followLinks, type Trail } from "../files/links.ts";
 import { markLogs } from "../nginx/error-log.ts";
 import {
   commandOf,
@@ -111,25 +111,51 @@ interface Files {
 
 const ownFiles: Files = { locate: (path) => path, obstruction: () => null };
 
-/** Our own place of a file where we mount it too: then a lineage has the name that our Certbot directory gives it. */
+/**
+ * Our own place of a file where we mount it too: then a lineage has the name that our Certbot directory gives it. Links are
+ * followed as Nginx sees them; from here they may lead elsewhere.
+ */
 function filesOf(pid: number): Files {
   const theirs = readMounts(String(pid));
   const ours = readMounts("self");
   const root = rootOf(pid);
+  const trailOf = (path: string): Trail =>
+    followLinks(path, (inner) => linkAt(`${root}${inner}`)) ?? {
+      end: path,
+      names: [path],
+    };
   return {
-    locate: (path) => translatePath(path, theirs, ours) ?? `${root}${path}`,
+    locate: (path) => {
+      const { end, names } = trailOf(path);
+      const file = translatePath(end, theirs, ours) ?? `${root}${end}`;
+      const identity = identityOf(file);
+      const named = names
+        .map((name) => translatePath(name, theirs, ours))
+        .find((place) => place !== null && identityOf(place) === identity);
+      return named ?? file;
+    },
     obstruction: (path) => {
-      const point = pinnedAt(withoutLinks(root, path), theirs);
+      const point = pinnedAt(trailOf(path).end, theirs);
       return point === null ? null : pinned(point);
     },
   };
 }
 
-function withoutLinks(root: string, path: string): string {
+function linkAt(path: string): string | null {
   try {
-    return realPath(`${root}${path}`).slice(root.length);
+    return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : null;
   } catch {
-    return path;
+    return null;
+  }
+}
+
+/** Equal for two paths of one file; null where there is none. */
+function identityOf(path: string): string | null {
+  try {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${String(dev)}:${String(ino)}`;
+  } catch {
+    return null;
   }
 }
 

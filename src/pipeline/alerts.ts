@@ -94,9 +94,10 @@ async function writeBook(
   before: IncidentBook,
   book: IncidentBook,
 ): Promise<readonly Written[]> {
-  if (JSON.stringify(book) === JSON.stringify(before)) return [];
+  const isHandedOver = book.unsent.length === 0;
+  if (isHandedOver && JSON.stringify(book) === JSON.stringify(before)) return [];
   const kept = await store.incidents.put(bookId, book);
-  if (kept.kind !== "written" || book.unsent.length === 0) return [kept];
+  if (kept.kind !== "written" || isHandedOver) return [kept];
   const written: Written[] = [];
   for (const message of book.unsent)
     for (const { name } of settings.notify) {

@@ -168,11 +168,11 @@ function announce(
   const announcements: Announcement[] = [];
   const changed = new Map<Incident, Incident>();
   for (const group of groups.values()) {
-    const [first] = group.filter((one) => isDue(one, now, 0));
+    const [first] = group.filter((one) => isDue(one, input, 0));
     if (first === undefined || isHeldBack(incidents, first, now)) continue;
     const event = eventOf(first);
     const near = event === "reminder" ? nearMs : gatherMs;
-    const told = group.filter((one) => isDue(one, now, near));
+    const told = group.filter((one) => isDue(one, input, near));
     announcements.push({ event, target: first.target, incidents: told });
     for (const one of told) changed.set(one, afterTelling(one, input));
   }
@@ -189,8 +189,16 @@ function unheard(one: Incident): Incident {
     : { ...one, owesRecovery: false, tellAt: null };
 }
 
-function isDue({ tellAt }: Incident, now: Date, marginMs: number): boolean {
-  return tellAt !== null && Date.parse(tellAt) <= now.getTime() + marginMs;
+/** Nothing waits as long as what a clock that was set back seems to leave. */
+function isDue(
+  { tellAt }: Incident,
+  { now, remindMs }: ReviewInput,
+  marginMs: number,
+): boolean {
+  if (tellAt === null) return false;
+  const leftMs = Date.parse(tellAt) - now.getTime();
+  const longestMs = Math.max(longestDistance * remindMs, longestQuietMs);
+  return leftMs <= marginMs || leftMs > longestMs;
 }
 
 function eventOf({ closedAt, told }: Incident): AnnouncedEvent {
@@ -218,7 +226,7 @@ function isHeldBack(
       one.target === first.target &&
       isAlike(one) &&
       one.toldAt !== null &&
-      now.getTime() - Date.parse(one.toldAt) < gatherMs,
+      Math.abs(now.getTime() - Date.parse(one.toldAt)) < gatherMs,
   );
 }
 

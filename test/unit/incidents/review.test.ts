@@ -134,6 +134,27 @@ describe("an incident", () => {
   });
 });
 
+describe("a clock that was years ahead and is set right", () => {
+  const wrong = 4_000 * dayMs;
+
+  it("holds back nothing that goes wrong afterwards", () => {
+    const looks = new Looks();
+    looks.look(wrong, [stale("a.test", wrong)]);
+    looks.look(0, [stale("a.test", 0), stale("b.test", 0)]);
+    expect(looks.told.map(({ announcement }) => words(announcement))).toContain(
+      "opened stale b.test",
+    );
+  });
+
+  it("puts off no reminder for years", () => {
+    const looks = new Looks();
+    looks.look(wrong, [stale("a.test", wrong)]);
+    for (let ms = 0; ms <= 7 * dayMs; ms += hourMs)
+      looks.look(ms, [stale("a.test", ms)]);
+    expect(looks.told.slice(1).map(({ ms }) => ms / dayMs)).toEqual([0, 2, 6]);
+  });
+});
+
 describe("a hundred incidents", () => {
   const names = Array.from({ length: 100 }, (_, index) => `${index}.test`);
 

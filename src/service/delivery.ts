@@ -83,7 +83,7 @@ async function lockOutbox({ settings, signal }: Post): Promise<Lock | null> {
   }
 }
 
-/** One after the other; where one cannot be sent, the others of its channel wait with it. */
+/** One after the other; where the channel does not take anything, the others wait with the one that was tried. */
 async function sendThrough(
   post: Post,
   name: string,
@@ -103,7 +103,8 @@ async function sendThrough(
     else {
       const begun = await begin(post, entry);
       const sending = await attempt(post, channel, begun);
-      if (sending.kind === "failed") failedUntil = begun.nextAt;
+      if (sending.kind === "failed" && sending.obstacle === "channel")
+        failedUntil = begun.nextAt;
       const { title } = entry.message;
       delivered.push({ channel: name, title, sending });
     }

@@ -3,6 +3,7 @@
  * known, when it is first asked for, and then handed to whoever asks, so that a thousand requests cost no more than one.
  */
 import { createHash } from "node:crypto";
+import { hostname } from "node:os";
 import {
   openHttp,
   plain,
@@ -109,12 +110,36 @@ function once<Key extends object>(
   };
 }
 
-function statusOfPresent({ knowledge, at, run, watcher }: Present) {
-  const events = knowledge.journal.slice(0, shownEvents).map(eventOf);
-  return statusOf(knowledge.board, { at, run, watcher, events });
+function statusOfPresent({ knowledge, at, run, watcher, broken }: Present) {
+  const { board, journal } = knowledge;
+  const warnings = [...brokenRuns(broken, watcher), ...board.warnings];
+  return statusOf(
+    { ...board, warnings },
+    {
+      host: hostname(),
+      ...{ at, run, watcher },
+      events: journal.slice(0, shownEvents).map(eventOf),
+    },
+  );
 }
 
 const shownEvents = 50;
+
+/** What is known then grows old, however well it looks. */
+function brokenRuns(
+  broken: number,
+  { lastRun }: WatcherReport,
+): readonly string[] {
+  if (broken === 0) return [];
+  const runs =
+    broken === 1 ? "the last run" : `the last ${String(broken)} runs`;
+  return [
+    `${runs} did not come to ${broken === 1 ? "its" : "their"} end, so this is what was known at ${lastRun?.at ?? "no time"}: journalctl -u livecert -p warning tells why`,
+  ];
+}
+
+/** A single run that breaks is tried again soon. */
+const toleratedBroken = 3;
 
 function statusDocument(present: Present): Resource {
   const text = JSON.stringify(statusOfPresent(present));
@@ -141,11 +166,20 @@ function healthOf(now: () => Date): (present: Present) => Resource {
     if (made === null || isStale) {
       const lineages = [...present.knowledge.board.entries.values()];
       const health = judgeHealth(
-        lineages.map(({ report }) => report),
+        {
+          lineages: lineages.map(({ report }) => report),
+          publications: present.knowledge.board.publications,
+        },
         at,
       );
-      const status = isHealthy(health) ? 200 : 503;
-      const resource = plain(status, redact(describeHealth(health)));
+      const { broken, watcher } = present;
+      const isOld = broken > toleratedBroken;
+      const words = [
+        ...(isOld ? brokenRuns(broken, watcher) : []),
+        describeHealth(health),
+      ];
+      const status = isHealthy(health) && !isOld ? 200 : 503;
+      const resource = plain(status, redact(words.join("; ")));
       made = { present, until: health.validUntil, resource };
     }
     return made.resource;

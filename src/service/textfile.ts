@@ -1,4 +1,5 @@
 /** The metrics as a file for node_exporter's textfile collector, for machines without a watcher. */
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { listLineages } from "../adapters/certbot/lineages.ts";
 import { sweepLeftovers, writeReadable } from "../adapters/store/files.ts";
@@ -39,6 +40,7 @@ export async function writeTextfile(
     candidates: [...used, ...unusedLineages(used, lineages)],
   });
   const status = statusOf(knowledge.board, {
+    host: hostname(),
     at: world.now(),
     run: document.run,
     watcher: null,

@@ -141,7 +141,8 @@ describe("the watcher's HTTP", () => {
     await using host = await HostBed.create();
     const address = await serveNames(host, [name]);
     await using watcher = await WatcherBed.start(host.livecert, {
-      flags: [...onAnyPort.flags, "--watch-quiet", "3s"],
+      // The hook has to be done before the watcher looks for itself.
+      flags: [...onAnyPort.flags, "--watch-quiet", "10s"],
     });
     const port = await portOf(host);
     await host.renew(name);
@@ -153,13 +154,17 @@ describe("the watcher's HTTP", () => {
     expect(hook.exitCode).toBe(0);
     await goesLive(host, name, address);
     const fingerprint = await host.onDisk(name);
-    const known = await waitFor("the hook's doing is known", async () => {
-      const document = await statusAt(port);
-      const [lineage] = document.lineages;
-      return lineage?.served[0]?.fingerprint256 === fingerprint
-        ? document
-        : null;
-    });
+    const known = await waitFor(
+      "the hook's doing is known",
+      async () => {
+        const document = await statusAt(port);
+        const [lineage] = document.lineages;
+        return lineage?.served[0]?.fingerprint256 === fingerprint
+          ? document
+          : null;
+      },
+      90_000,
+    );
     expect(known.lineages[0]).toMatchObject({
       outcome: "live",
       last: { outcome: "deployed" },

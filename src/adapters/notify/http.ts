@@ -84,8 +84,14 @@ async function post(
   });
   await answer.body?.cancel();
   if (answer.status < 200 || answer.status > 299)
-    throw new Unsendable(`the receiver answered ${String(answer.status)}`);
+    throw new Unsendable(
+      `the receiver answered ${String(answer.status)}`,
+      aboutContent.has(answer.status) ? "message" : "channel",
+    );
 }
+
+/** RFC 9110, 15.5: what a receiver says of the content, not of who sends it, where to or how often. */
+const aboutContent: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
 /** What fetch says of a failure holds the address, which is a secret; the system's code does not. */
 async function request(url: string, init: RequestInit): Promise<Response> {

@@ -48,7 +48,10 @@ export async function sendByServer(
     await orAborted(transport.sendMail(mailOf(channel, message)), signal);
   } catch (error) {
     signal.throwIfAborted();
-    throw new Unsendable(`the mail server: ${firstLine(error)}`);
+    throw new Unsendable(
+      `the mail server: ${firstLine(error)}`,
+      isAboutContent(error) ? "message" : "channel",
+    );
   } finally {
     transport.close();
   }
@@ -122,6 +125,15 @@ function mailOf(
       "X-Livecert-Severity": message.severity,
     },
   };
+}
+
+/** A server that has taken sender and recipients and then says no for good (RFC 5321, 4.2.1). */
+function isAboutContent(error: unknown): boolean {
+  const { command, responseCode } = error as {
+    readonly command?: unknown;
+    readonly responseCode?: unknown;
+  };
+  return command === "DATA" && Number(responseCode) >= 500;
 }
 
 function firstLine(error: unknown): string {

@@ -3,9 +3,18 @@ import type { Secret } from "../../core/settings/secret.ts";
 import { readFileBounded } from "../files/read-file.ts";
 import { checkOwnership } from "../process/trust.ts";
 
+/** `message`: the receiver answered, and does not take this one; it may well take the next. */
+export type Obstacle = "channel" | "message";
+
 /** Why a message cannot be sent; the text holds no secret. */
 export class Unsendable extends Error {
   override readonly name = "Unsendable";
+  readonly obstacle: Obstacle;
+
+  constructor(reason: string, obstacle: Obstacle = "channel") {
+    super(reason);
+    this.obstacle = obstacle;
+  }
 }
 
 const maxBytes = 16 * 1024;

@@ -2,6 +2,7 @@
 import type { Message } from "../../core/incidents/message.ts";
 import { redact } from "../../core/report/redact.ts";
 import type { Channel } from "../../core/settings/channels.ts";
+import { Unsendable, type Obstacle } from "./secrets.ts";
 
 export interface SendOptions {
   /** Limit for the whole. */
@@ -14,7 +15,11 @@ export interface SendOptions {
 export type Sending =
   | { readonly kind: "sent" }
   /** `reason` holds no secret. */
-  | { readonly kind: "failed"; readonly reason: string };
+  | {
+      readonly kind: "failed";
+      readonly reason: string;
+      readonly obstacle: Obstacle;
+    };
 
 /** Never throws. Each kind of channel is loaded when it is first used. */
 export async function send(
@@ -28,13 +33,17 @@ export async function send(
     await sendBy(channel, message, { ...options, signal });
     return { kind: "sent" };
   } catch (error) {
-    return { kind: "failed", reason: reasonOf(error, options) };
+    if (error instanceof Unsendable)
+      return failed(redact(error.message), error.obstacle);
+    return failed(reasonOf(error, options), "channel");
   }
 }
 
+function failed(reason: string, obstacle: Obstacle): Sending {
+  return { kind: "failed", reason, obstacle };
+}
+
 function reasonOf(error: unknown, { signal, timeoutMs }: SendOptions): string {
-  if (error instanceof Error && error.name === "Unsendable")
-    return redact(error.message);
   if (signal.aborted) return "there was no time left";
   if (error instanceof Error && error.name === "TimeoutError")
     return `no answer within ${String(timeoutMs / 1_000)} s`;

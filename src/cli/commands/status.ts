@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { composeWorld, newRunId } from "../../compose.ts";
 import type { StatusDocument } from "../../core/report/document.ts";
 import { eventOf } from "../../core/report/events.ts";
@@ -37,6 +38,7 @@ async function statusNow(
   const events = await world.store.journal.read({ limit: shownEvents });
   return {
     ...document,
+    host: hostname(),
     at: world.now().toISOString(),
     watcher: await readPresence(world.settings.runDir),
     events: events.map(eventOf),

@@ -10,6 +10,7 @@ import {
   type IncidentKind,
   type Severity,
 } from "./incident.ts";
+import { printable } from "../report/text.ts";
 
 /** What a channel carries; a webhook's receiver gets it as it is. Instants are ISO 8601, UTC. */
 export interface Message {
@@ -124,8 +125,13 @@ function titleOf(
 /** `a, b, c and 97 more`. */
 function listNames(names: readonly string[]): string {
   const rest = names.length - namedInTitle;
-  const shown = names.slice(0, namedInTitle).join(", ");
+  const shown = names.slice(0, namedInTitle).map(onOneLine).join(", ");
   return rest > 0 ? `${shown} and ${rest} more` : shown;
+}
+
+/** A path may hold what would end the line, or turn the rest of it round. */
+function onOneLine(name: string): string {
+  return printable(name).replaceAll(/\s+/g, " ");
 }
 
 function certificateOf(incident: Incident): MessageCertificate {
@@ -182,9 +188,11 @@ function linesOf(
   isExplained: boolean,
 ): readonly string[] {
   const names =
-    one.hostNames.length === 0 ? "" : ` (${one.hostNames.join(", ")})`;
+    one.hostNames.length === 0
+      ? ""
+      : ` (${one.hostNames.map(onOneLine).join(", ")})`;
   const end = one.notAfter === null ? "" : `, expires ${one.notAfter}`;
-  const head = `- ${one.name}${names}${end}`;
+  const head = `- ${onOneLine(one.name)}${names}${end}`;
   const isBrief = isExplained || event === "recovered";
   return isBrief ? [head] : [head, ...whyOf(one).map((line) => `  ${line}`)];
 }

@@ -92,6 +92,7 @@ export function asStatus(report: LineageReport, at: Date): LineageReport {
 export function statusOf(
   { entries, nginx, publications, warnings }: Board,
   about: {
+    readonly host: string;
     readonly at: Date;
     readonly run: string;
     readonly watcher: WatcherReport | null;
@@ -116,6 +117,7 @@ export function statusOf(
     publications,
     warnings,
     timingsMs: {},
+    host: about.host,
     at: about.at.toISOString(),
     watcher: about.watcher,
     events: about.events,

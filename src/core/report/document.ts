@@ -151,6 +151,8 @@ export interface WatcherRetry {
 
 /** `livecert status --json`, and what the watcher answers to `/api/status`. */
 export interface StatusDocument extends RunDocument {
+  /** The machine's name. */
+  readonly host: string;
   /** When this was known to be so; ISO 8601, UTC. */
   readonly at: string;
   /** null where none runs. */

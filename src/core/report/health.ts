@@ -1,6 +1,6 @@
 /** Is everything as it should be? The one judgement behind `/healthz`, `--nagios` and the page's first line. */
 import { isFailure, type Outcome } from "../decision/outcome.ts";
-import type { LineageReport } from "./document.ts";
+import type { LineageReport, StatusDocument } from "./document.ts";
 
 export interface Health {
   /** Certificates that Nginx uses, or would use if they were sound. */
@@ -12,6 +12,8 @@ export interface Health {
   readonly notLive: readonly string[];
   readonly overdue: readonly string[];
   readonly unverified: readonly string[];
+  /** Publications: renewed, and not where a service expects it. */
+  readonly unpublished: readonly string[];
   /** The certificate in use that expires first; null where none was seen. */
   readonly next: { readonly name: string; readonly notAfter: Date } | null;
   /** When the judgement may become another one without anything happening; null: never. */
@@ -19,7 +21,7 @@ export interface Health {
 }
 
 export function judgeHealth(
-  lineages: readonly LineageReport[],
+  { lineages, publications }: Pick<StatusDocument, "lineages" | "publications">,
   now: Date,
 ): Health {
   const used = lineages.filter(({ outcome }) => outcome !== "unused");
@@ -35,19 +37,25 @@ export function judgeHealth(
     notLive: named("not-live"),
     overdue: named("overdue"),
     unverified: named("unverified"),
+    unpublished: publications
+      .filter(({ outcome }) => outcome !== null && isFailure(outcome))
+      .map(({ name }) => name),
     next: firstToExpire(used),
     validUntil: nextTurn(used, now),
   };
 }
 
 /** Nothing is expired, overdue or not live; what could not be seen is no verdict. */
-export function isHealthy({
-  expired,
-  ending,
-  notLive,
-  overdue,
-}: Health): boolean {
-  return expired.length + ending.length + notLive.length + overdue.length === 0;
+export function isHealthy(health: Health): boolean {
+  return !isCritical(health) && health.overdue.length === 0;
+}
+
+/** Clients are handed the wrong certificate, or soon will be. */
+export function isCritical(health: Health): boolean {
+  const { expired, ending, notLive, unpublished } = health;
+  return [expired, ending, notLive, unpublished].some(
+    (names) => names.length > 0,
+  );
 }
 
 type Verdict =
@@ -67,11 +75,16 @@ function isSeen(outcome: Outcome | null): boolean {
 }
 
 function isEnding(report: LineageReport, now: Date): boolean {
+  return (endingFrom(report)?.getTime() ?? Infinity) < now.getTime();
+}
+
+/** From then on less than a tenth of the lifetime is left; null where no dates are known. */
+function endingFrom(report: LineageReport): Date | null {
   const dates = datesOf(report);
-  if (dates === null) return false;
+  if (dates === null) return null;
   const end = Date.parse(dates.notAfter);
   const lifetime = end - Date.parse(dates.notBefore);
-  return end - now.getTime() < lifetime / 10;
+  return new Date(end - lifetime / 10);
 }
 
 /** Later than due: the moment itself is still in time. */
@@ -108,6 +121,7 @@ function nextTurn(used: readonly LineageReport[], now: Date): Date | null {
   const turns = used
     .flatMap((one) => [
       expiryOf(one)?.getTime() ?? NaN,
+      (endingFrom(one)?.getTime() ?? NaN) + 1,
       one.renewalDue === null ? NaN : Date.parse(one.renewalDue) + 1,
     ])
     .filter((at) => at > now.getTime());
@@ -119,10 +133,12 @@ function nextTurn(used: readonly LineageReport[], now: Date): Date | null {
 /** One line: `all 12 certificates are live`, or what is wrong, the most grave first. */
 export function describeHealth(health: Health): string {
   const { expired, ending, notLive, overdue, unverified, inUse } = health;
+  const { unpublished } = health;
   const wrong = [
     ...phrase(expired, "expired"),
     ...phrase(ending, "about to expire"),
     ...phrase(notLive, "not live"),
+    ...phrase(unpublished, "not where a service expects it"),
     ...phrase(overdue, "overdue for renewal"),
     ...phrase(unverified, "could not be seen"),
   ];

@@ -3,7 +3,12 @@
  * Source: https://nagios-plugins.org/doc/guidelines.html
  */
 import type { StatusDocument } from "./document.ts";
-import { describeHealth, judgeHealth, type Health } from "./health.ts";
+import {
+  describeHealth,
+  isCritical,
+  judgeHealth,
+  type Health,
+} from "./health.ts";
 import { printable } from "./text.ts";
 
 export interface PluginAnswer {
@@ -14,23 +19,35 @@ export interface PluginAnswer {
 const words = ["OK", "WARNING", "CRITICAL", "UNKNOWN"] as const;
 
 export function pluginAnswer(
-  { lineages, nginx }: Pick<StatusDocument, "lineages" | "nginx">,
+  document: Pick<StatusDocument, "lineages" | "publications" | "nginx">,
   now: Date,
 ): PluginAnswer {
-  const health = judgeHealth(lineages, now);
+  const { nginx } = document;
+  const health = judgeHealth(document, now);
   const refused =
     nginx?.configOk === false
       ? "; Nginx's own test of its configuration fails"
       : "";
   const next =
-    health.next === null
-      ? ""
-      : `; the next expires in ${daysUntil(health.next.notAfter, now).toFixed(0)} days (${health.next.name})`;
+    health.next === null ? "" : `; ${describeNext(health.next, now)}`;
   return answer(
     codeOf(health, refused !== ""),
     `${describeHealth(health)}${refused}${next}`,
     performance(health, now),
   );
+}
+
+/** What has hours left is not said to have a day. */
+function describeNext(
+  { name, notAfter }: NonNullable<Health["next"]>,
+  now: Date,
+): string {
+  const days = Math.floor(Math.abs(daysUntil(notAfter, now)));
+  const distance =
+    days === 0 ? "less than a day" : `${days} ${days === 1 ? "day" : "days"}`;
+  return notAfter > now
+    ? `the next expires in ${distance} (${name})`
+    : `the first expired ${distance} ago (${name})`;
 }
 
 /** Where nothing could be found out. */
@@ -39,8 +56,8 @@ export function unknownAnswer(message: string): PluginAnswer {
 }
 
 function codeOf(health: Health, isRefused: boolean): PluginAnswer["exitCode"] {
-  const { expired, ending, notLive, overdue, unverified, inUse } = health;
-  if (expired.length + ending.length + notLive.length > 0) return 2;
+  const { overdue, unverified, inUse } = health;
+  if (isCritical(health)) return 2;
   if (overdue.length + unverified.length > 0 || isRefused) return 1;
   return inUse === 0 ? 3 : 0;
 }
@@ -58,13 +75,15 @@ function answer(
 
 /** `label=value;warn;crit;min` each. */
 function performance(health: Health, now: Date): string {
-  const { expired, ending, notLive, overdue, unverified, inUse, next } = health;
+  const { expired, ending, notLive, overdue, unverified, inUse } = health;
+  const { unpublished, next } = health;
   return [
     `certificates=${inUse};;;0`,
     `not_live=${notLive.length};;0;0`,
     `expired=${expired.length};;0;0`,
     `overdue=${overdue.length + ending.length};0;;0`,
     `unverified=${unverified.length};0;;0`,
+    `not_published=${unpublished.length};;0;0`,
     ...(next === null
       ? []
       : [`next_expiry_days=${daysUntil(next.notAfter, now).toFixed(1)}`]),

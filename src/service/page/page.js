@@ -11,6 +11,10 @@
  */
 
 const refreshMs = 10_000;
+/** A tunnel that was cut off answers neither yes nor no. */
+const answerMs = 8_000;
+/** How long a look may be overdue before what is known is called old. */
+const patienceMs = 15 * 60_000;
 const minute = 60_000;
 const hour = 60 * minute;
 const day = 24 * hour;
@@ -22,14 +26,19 @@ const failures = new Set([
   "reload-failed",
   "not-running",
   "stale",
+  "unpublished",
   "reloading",
   "locked",
 ]);
 
 /** @type {Status | null} */
 let status = null;
-/** @type {Date | null} */
-let silentSince = null;
+/** When the watcher last answered; 0: never. */
+let answeredAt = 0;
+let isSilent = false;
+let isAsking = false;
+/** By how much the watcher's clock is ahead of the browser's: it is the watcher's that judges. */
+let aheadMs = 0;
 /** Rows stay as long as their certificate does, so that what was opened stays open. @type {Map<string, Row>} */
 const rows = new Map();
 
@@ -57,32 +66,74 @@ function isolated(text) {
   return make("bdi", "", text);
 }
 
+/** Only what is new: whoever has the page read to them hears of each change once. @param {string} id @param {string} text */
+function say(id, text) {
+  const place = element(id);
+  if (place.textContent !== text) place.textContent = text;
+}
+
 async function refresh() {
+  if (isAsking) return;
+  isAsking = true;
   try {
-    const response = await fetch("api/status", { cache: "no-cache" });
-    if (!response.ok) throw new Error(await response.text());
-    status = /** @type {Status} */ (await response.json());
-    silentSince = null;
+    await ask();
+    isSilent = false;
   } catch (error) {
-    silentSince ??= new Date();
+    isSilent = true;
     tellSilence(error);
+  } finally {
+    isAsking = false;
   }
   draw();
+}
+
+async function ask() {
+  const response = await fetch("api/status", {
+    cache: "no-cache",
+    signal: AbortSignal.timeout(answerMs),
+  });
+  if (!response.ok) throw new Error(await response.text());
+  status = /** @type {Status} */ (await response.json());
+  answeredAt = Date.now();
+  const told = Date.parse(response.headers.get("date") ?? "");
+  const isOff = Math.abs(told - answeredAt) > minute;
+  aheadMs = isOff ? told - answeredAt : 0;
 }
 
 /** @param {unknown} error */
 function tellSilence(error) {
   const reason = error instanceof Error ? error.message.trim() : "";
-  const isStarting = reason.startsWith("starting");
-  const since = (silentSince ?? new Date()).toLocaleTimeString();
-  element("trouble").textContent = isStarting
-    ? "The watcher has just started and looks everything through."
-    : `The watcher has not answered since ${since}; what stands here may be old.`;
+  say(
+    "trouble",
+    reason.startsWith("starting")
+      ? "The watcher has just started and looks everything through."
+      : `The watcher ${sinceLastAnswer()}. Is the connection gone? If not, systemctl status livecert tells why.`,
+  );
+}
+
+function sinceLastAnswer() {
+  return answeredAt === 0
+    ? "does not answer"
+    : `has not answered since ${clock(answeredAt + aheadMs)}; what stands here is as old as that`;
+}
+
+/** `03:12:05 UTC` @param {number} at */
+function clock(at) {
+  return `${new Date(at).toISOString().slice(11, 19)} UTC`;
+}
+
+/** Since when nobody knows; null: what stands here is true. @param {number} now */
+function unknownSince(now) {
+  if (isSilent) return answeredAt + aheadMs;
+  const { lastRun, reconcileAt } = status?.watcher ?? {};
+  const isLate =
+    reconcileAt != null && now - Date.parse(reconcileAt) > patienceMs;
+  return isLate ? Date.parse(lastRun?.at ?? reconcileAt) : null;
 }
 
 function draw() {
-  const now = Date.now();
-  element("trouble").hidden = silentSince === null;
+  const now = Date.now() + aheadMs;
+  element("trouble").hidden = !isSilent;
   if (status === null) return;
   const judged = status.lineages
     .map((report) => ({ report, ...judge(report, now) }))
@@ -100,6 +151,7 @@ function draw() {
   );
   drawAxis(span, now);
   drawRows(judged, span, now);
+  drawPublications(status);
   drawRetries(status, now);
   drawEvents(status, now);
   drawWarnings(status);
@@ -134,6 +186,8 @@ function judge(report, now) {
   });
   if (outcome === "unused") return is("idle", "not used");
   if (ends <= now) return is("bad", "expired");
+  if (dates !== null && isEnding(dates, now))
+    return is("bad", "about to expire");
   if (outcome !== null && failures.has(outcome)) return is("bad", outcome);
   if (renewalDue !== null && Date.parse(renewalDue) < now)
     return is("warn", "overdue");
@@ -141,46 +195,83 @@ function judge(report, now) {
   return is("warn", outcome ?? "unknown");
 }
 
+/** Less than a tenth of its lifetime is left. @param {{ notBefore: string, notAfter: string }} dates @param {number} now */
+function isEnding({ notBefore, notAfter }, now) {
+  const ends = Date.parse(notAfter);
+  return ends - now < (ends - Date.parse(notBefore)) / 10;
+}
+
 /** @typedef {{ report: Report, tone: Tone, word: string, ends: number }} Judged */
 
 /** @param {readonly Judged[]} judged @param {number} now */
 function drawVerdict(judged, now) {
   const used = judged.filter(({ tone }) => tone !== "idle");
-  const bad = used.filter(({ tone }) => tone === "bad");
-  const warn = used.filter(({ tone }) => tone === "warn");
-  const worst = bad.length > 0 ? "bad" : warn.length > 0 ? "warn" : "good";
-  element("verdict").className = used.length === 0 ? "idle" : worst;
-  element("headline").textContent = headline(used.length, bad, warn);
+  const unpublished = failedPublications().length;
+  const words = [
+    ...used.filter(({ tone }) => tone !== "good").map(wordFor),
+    ...Array.from({ length: unpublished }, () => "not published"),
+  ];
+  const since = unknownSince(now);
+  const isBad = unpublished > 0 || used.some(({ tone }) => tone === "bad");
+  const worst = isBad ? "bad" : words.length > 0 ? "warn" : "good";
+  const known = words.length + used.length === 0 ? "idle" : worst;
+  element("verdict").className = since === null ? known : "idle";
+  const verdict = headline(used.length, words);
+  say(
+    "headline",
+    since === null ? verdict : `Unknown since ${clock(since).slice(0, 5)} UTC`,
+  );
+  say(
+    "numbers",
+    since === null
+      ? numbers(used, judged.length - used.length, now)
+      : `Until then: ${verdict}`,
+  );
+  const sign = since === null ? String(words.length) : "?";
+  const host = status?.host ?? "";
+  document.title = `${sign === "0" ? "" : `(${sign}) `}${host} · livecert`;
+  say("host", host);
+}
+
+/** @param {readonly Judged[]} used @param {number} unused @param {number} now */
+function numbers(used, unused, now) {
   const first = used
     .filter(({ ends }) => ends > now)
     .reduce((least, { ends }) => Math.min(least, ends), Infinity);
-  const unused = judged.length - used.length;
-  const numbers = [
+  return [
     ...(used.length === 0 ? [] : [counted(used.length, "certificate")]),
     ...(unused === 0 ? [] : [`${unused} not used by Nginx`]),
     ...(Number.isFinite(first)
       ? [`the next expires ${relative(first, now)}`]
       : []),
-  ];
-  element("numbers").textContent = numbers.join(" · ");
-  document.title =
-    bad.length + warn.length === 0
-      ? "livecert"
-      : `(${bad.length + warn.length}) livecert`;
+  ].join(" · ");
 }
 
-/** @param {number} count @param {readonly Judged[]} bad @param {readonly Judged[]} warn */
-function headline(count, bad, warn) {
-  if (count === 0) return "Nginx uses no certificate that livecert knows";
-  const expired = bad.filter(({ word }) => word === "expired").length;
-  const overdue = warn.filter(({ word }) => word === "overdue").length;
-  const parts = [
-    ...(expired === 0 ? [] : [`${expired} expired`]),
-    ...(bad.length === expired ? [] : [`${bad.length - expired} not live`]),
-    ...(overdue === 0 ? [] : [`${overdue} overdue for renewal`]),
-    ...(warn.length === overdue ? [] : [`${warn.length - overdue} not seen`]),
-  ];
+/** As the first line counts them. @param {Judged} judged */
+function wordFor({ tone, word }) {
+  if (word === "expired" || word === "about to expire") return word;
+  if (tone === "bad") return "not live";
+  return word === "overdue" ? "overdue for renewal" : "not seen";
+}
+
+/** The most grave first. */
+const order = [
+  "expired",
+  "about to expire",
+  "not live",
+  "not published",
+  "overdue for renewal",
+  "not seen",
+];
+
+/** @param {number} count @param {readonly string[]} words */
+function headline(count, words) {
+  const parts = order.flatMap((word) => {
+    const number = words.filter((one) => one === word).length;
+    return number === 0 ? [] : [`${number} ${word}`];
+  });
   if (parts.length > 0) return parts.join(", ");
+  if (count === 0) return "Nginx uses no certificate that livecert knows";
   return count === 1 ? "The certificate is live" : "Every certificate is live";
 }
 
@@ -196,11 +287,16 @@ function drawWatcher({ watcher, nginx }, now) {
     ...(lastRun === null
       ? []
       : [`looked ${relative(Date.parse(lastRun.at), now)}`]),
-    ...(reconcileAt === null
-      ? []
-      : [`next look ${relative(Date.parse(reconcileAt), now)}`]),
+    ...(reconcileAt === null ? [] : [nextLook(Date.parse(reconcileAt), now)]),
   ];
-  element("watcher").textContent = parts.join(" · ");
+  say("watcher", parts.join(" · "));
+}
+
+/** @param {number} at @param {number} now */
+function nextLook(at, now) {
+  return at < now
+    ? `the next look was due ${relative(at, now)}`
+    : `next look ${relative(at, now)}`;
 }
 
 /**
@@ -341,8 +437,14 @@ function drawRows(judged, span, now) {
   });
   const nothing = element("nothing");
   nothing.hidden = shown.length > 0;
-  nothing.textContent =
-    words === "" ? "There is none." : "No name has these letters.";
+  say(
+    "nothing",
+    shown.length > 0
+      ? ""
+      : words === ""
+        ? "None yet: Nginx's configuration names no certificate, and Certbot has no lineage."
+        : "No name has these letters.",
+  );
 }
 
 /** @param {Report} report @param {string} words */
@@ -402,12 +504,12 @@ class Row {
   #drawMore() {
     if (!this.#details.open || this.#judged === null) return;
     const { report } = this.#judged;
-    const drawn = JSON.stringify(report);
+    const drawn = JSON.stringify([report, this.#judged.word]);
     if (drawn === this.#drawn && this.#details.lastChild !== this.#summary)
       return;
     this.#drawn = drawn;
     for (const old of this.#details.querySelectorAll(".more")) old.remove();
-    this.#details.append(moreAbout(report));
+    this.#details.append(moreAbout(this.#judged));
   }
 }
 
@@ -485,8 +587,17 @@ function spoken(report) {
   return `issued ${dated(dates.notBefore)}${due}, expires ${dated(dates.notAfter)}`;
 }
 
-/** @param {Report} report */
-function moreAbout(report) {
+/** For what is not renewed and has no other remedy. @param {Judged} judged */
+function renewalRemedy({ word, report: { name } }) {
+  if (!["expired", "about to expire", "overdue"].includes(word)) return null;
+  return name === null
+    ? "renew it with the program that made it, then livecert deploy"
+    : `certbot renew --cert-name ${/^[\w.*-]+$/.test(name) ? name : `'${name.replaceAll("'", String.raw`'\''`)}'`} --dry-run tells why`;
+}
+
+/** @param {Judged} judged */
+function moreAbout(judged) {
+  const { report } = judged;
   const { leaf, served, renewalDue, reason, remedy, findings, last } = report;
   const list = make("dl", "more");
   /** @type {(title: string, ...content: readonly (Node | string)[]) => void} */
@@ -495,7 +606,8 @@ function moreAbout(report) {
       list.append(make("dt", "", title), make("dd", "", ...content));
   };
   add("Why", ...(reason === null ? [] : [reason]));
-  add("What to do", ...(remedy === null ? [] : [remedy]));
+  const what = remedy ?? renewalRemedy(judged);
+  add("What to do", ...(what === null ? [] : [make("code", "do", what)]));
   add(
     "Findings",
     ...findings.map(({ rule, message }) =>
@@ -509,11 +621,7 @@ function moreAbout(report) {
   if (leaf !== null)
     add(
       "On disk",
-      make(
-        "div",
-        "",
-        `issued ${dated(leaf.notBefore)}, expires ${dated(leaf.notAfter)}`,
-      ),
+      make("div", "", ...lifetime(leaf)),
       make("div", "", `${leaf.keyType}, by `, isolated(leaf.issuer)),
       make("div", "", make("code", "", leaf.fingerprint256)),
     );
@@ -521,11 +629,7 @@ function moreAbout(report) {
     if (one.fingerprint256 !== leaf?.fingerprint256)
       add(
         "Served",
-        make(
-          "div",
-          "",
-          `issued ${dated(one.notBefore)}, expires ${dated(one.notAfter)}`,
-        ),
+        make("div", "", ...lifetime(one)),
         make("div", "", make("code", "", one.fingerprint256)),
       );
   add("Renewal due", ...(renewalDue === null ? [] : [dated(renewalDue)]));
@@ -535,6 +639,15 @@ function moreAbout(report) {
   );
   add("Path", make("code", "", report.path));
   return list;
+}
+
+/** @param {{ notBefore: string, notAfter: string }} dates */
+function lifetime({ notBefore, notAfter }) {
+  return [
+    make("span", "date", `issued ${dated(notBefore)}`),
+    ", ",
+    make("span", "date", `expires ${dated(notAfter)}`),
+  ];
 }
 
 /** @type {Record<Report["probes"][number]["verdict"], Tone>} */
@@ -551,6 +664,39 @@ function pointLine({ target, address, servername, verdict, error }) {
     isolated(asked),
     ...(target === "host" ? [] : [make("span", "detail", target)]),
     ...(error === null ? [] : [make("span", "detail", error)]),
+  );
+}
+
+function failedPublications() {
+  return (status?.publications ?? []).filter(
+    ({ outcome }) => outcome !== null && failures.has(outcome),
+  );
+}
+
+/** @type {Record<Status["publications"][number]["state"], Tone>} */
+const publicationTones = {
+  ...{ published: "good", unchanged: "good", due: "idle", held: "warn" },
+  ...{ "rolled-back": "warn", rejected: "bad", failed: "bad" },
+};
+
+/** @param {Status} status */
+function drawPublications({ publications }) {
+  element("published").hidden = publications.length === 0;
+  element("publications").replaceChildren(
+    ...publications.map(({ name, files, state, reason, remedy }) =>
+      make(
+        "li",
+        publicationTones[state],
+        isolated(name),
+        make("span", "pill", state),
+        make(
+          "span",
+          "what",
+          make("span", "detail", reason ?? files.join(", ")),
+          ...(remedy === null ? [] : [make("code", "do", remedy)]),
+        ),
+      ),
+    ),
   );
 }
 

@@ -1,10 +1,12 @@
 /** The page as a real browser shows it. Its screenshots stay in dist/screenshots. */
 import { mkdir } from "node:fs/promises";
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createLog } from "../../../src/adapters/log/log.ts";
 import type { Serving } from "../../../src/adapters/http/server.ts";
+import type { PublicationReport } from "../../../src/core/report/document.ts";
 import { openEndpoint, type Present } from "../../../src/service/endpoint.ts";
 import { fiveHundred, hostileNames, presentOf, three } from "./present.ts";
 
@@ -71,6 +73,15 @@ class PageBed implements AsyncDisposable {
     return bed;
   }
 
+  async headline(): Promise<string | null> {
+    return this.page.locator("#headline").textContent();
+  }
+
+  /** The id of what has the focus. */
+  focused(): Promise<string> {
+    return this.page.evaluate("document.activeElement.id");
+  }
+
   /** How much wider the document is than the window. */
   overflow(): Promise<number> {
     return this.page.evaluate(
@@ -85,6 +96,8 @@ class PageBed implements AsyncDisposable {
 }
 
 describe.each([
+  ["0", []],
+  ["1", three.slice(0, 1)],
   ["3", three],
   ["500", fiveHundred],
 ] as const)("the page with %s certificates", (number, recipes) => {
@@ -98,12 +111,14 @@ describe.each([
     async (width, scheme) => {
       const present = presentOf(recipes, new Date());
       await using bed = await PageBed.open(() => present, { width, scheme });
-      await bed.page.waitForSelector("#rows > li");
+      await bed.page.waitForSelector("#rows > li, #nothing:not([hidden])");
       expect(await bed.page.locator("#rows > li").count()).toBe(recipes.length);
       expect(await bed.overflow()).toBe(0);
       await bed.page.screenshot({
         path: resolve(screenshots, `${number}-${String(width)}-${scheme}.png`),
       });
+      expect(bed.complaints).toEqual([]);
+      if (recipes.length === 0) return;
       await bed.page.locator("#rows summary").first().click();
       await bed.page.waitForSelector(".more");
       expect(await bed.overflow()).toBe(0);
@@ -118,6 +133,32 @@ describe.each([
     },
   );
 });
+
+/** What has less contrast than WCAG 2.2 asks of text (1.4.3, level AA: 4.5 to 1). */
+const faintText = `(() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const over = (grounds) => {
+    canvas.clearRect(0, 0, 1, 1);
+    for (const ground of grounds) { canvas.fillStyle = ground; canvas.fillRect(0, 0, 1, 1); }
+    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (colour) => {
+    const [r, g, b] = colour.map((one) => one / 255).map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const faint = new Set();
+  for (const one of document.querySelectorAll("body *")) {
+    const isText = [...one.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== "");
+    if (!isText || one.closest("script, style, noscript, [hidden]") !== null) continue;
+    const grounds = [];
+    for (let place = one; place !== null; place = place.parentElement) grounds.unshift(getComputedStyle(place).backgroundColor);
+    const ground = light(over(grounds));
+    const text = light(over([...grounds, getComputedStyle(one).color]));
+    const contrast = (Math.max(ground, text) + 0.05) / (Math.min(ground, text) + 0.05);
+    if (contrast < 4.5) faint.add(one.className + " " + contrast.toFixed(2));
+  }
+  return [...faint];
+})()`;
 
 describe("the page", () => {
   const view = { width: 900, scheme: "light" } as const;
@@ -216,10 +257,131 @@ describe("the page", () => {
       "has not answered",
     );
     expect(await bed.page.locator("#rows > li").count()).toBe(3);
+    // Nothing green, and no number that may be wrong by now.
+    expect(await bed.headline()).toMatch(/^Unknown since \d\d:\d\d UTC$/);
+    expect(await bed.page.locator("#numbers").textContent()).toBe(
+      "Until then: 1 not live",
+    );
+    expect(await bed.page.locator("#verdict").getAttribute("class")).toBe(
+      "idle",
+    );
+    expect(await bed.page.title()).toMatch(/^\(\?\) /);
+    await bed.page.screenshot({ path: resolve(screenshots, "silent.png") });
     await bed.page.unroute("**/api/status");
     await bed.page.evaluate("refresh()");
     expect(await bed.page.locator("#trouble").isHidden()).toBe(true);
+    expect(await bed.headline()).toBe("1 not live");
   });
+
+  it("says so too where the connection neither answers nor ends", async () => {
+    const present = presentOf(three, new Date());
+    await using bed = await PageBed.open(() => present, view);
+    await bed.page.waitForSelector("#rows > li");
+    await bed.page.route("**/api/status", () => undefined);
+    await bed.page.evaluate("refresh()");
+    expect(await bed.headline()).toMatch(/^Unknown since /);
+    await bed.page.unroute("**/api/status", undefined);
+  });
+
+  it("says since when nobody looked, where the watcher answers and does not get its work done", async () => {
+    const hour = 3_600_000;
+    const present = presentOf(three, new Date(Date.now() - 3 * hour));
+    await using bed = await PageBed.open(
+      () => ({ ...present, broken: 5 }),
+      view,
+    );
+    await bed.page.waitForSelector("#rows > li");
+    expect(await bed.headline()).toMatch(/^Unknown since /);
+    expect(await bed.page.locator("#warnings").textContent()).toMatch(
+      /the last 5 runs did not come to their end.*journalctl/,
+    );
+  });
+
+  it("judges by the watcher's clock where the browser's is wrong", async () => {
+    const present = presentOf(three, new Date());
+    await using bed = await PageBed.open(() => present, view);
+    await bed.page.waitForSelector("#rows > li");
+    await bed.page.clock.setSystemTime(Date.now() + 400 * 86_400_000);
+    await bed.page.evaluate("refresh()");
+    expect(await bed.headline()).toBe("1 not live");
+  });
+
+  it("names the machine, and what to do for each thing that is wrong", async () => {
+    const recipes = [
+      { lifetimeDays: 90, ageDays: 95, outcome: "live", name: "over.test" },
+      { lifetimeDays: 90, ageDays: 84, outcome: "live", name: "soon.test" },
+      { lifetimeDays: 90, ageDays: 70, outcome: "live", name: "it's.test" },
+    ] as const;
+    const present = presentOf(recipes, new Date());
+    const failed: PublicationReport = {
+      ...{ name: "mail", lineage: "over.test", files: ["/etc/dovecot/c.pem"] },
+      ...{ state: "failed", outcome: "unpublished", version: null },
+      ...{ fingerprint256: null, reason: "the disk is full" },
+      remedy: "make room, then livecert deploy",
+    };
+    const { knowledge } = present;
+    const board = { ...knowledge.board, publications: [failed] };
+    await using bed = await PageBed.open(
+      () => ({ ...present, knowledge: { ...knowledge, board } }),
+      view,
+    );
+    await bed.page.waitForSelector("#rows > li");
+    expect(await bed.page.locator("#host").textContent()).toBe(hostname());
+    expect(await bed.page.title()).toBe(`(4) ${hostname()} · livecert`);
+    expect(await bed.headline()).toBe(
+      "1 expired, 1 about to expire, 1 not published, 1 overdue for renewal",
+    );
+    expect(await bed.page.locator("#rows .pill").allTextContents()).toEqual([
+      "expired",
+      "about to expire",
+      "overdue",
+    ]);
+    for (const summary of await bed.page.locator("#rows summary").all())
+      await summary.click();
+    await expect
+      .poll(() => bed.page.locator("#rows .do").allTextContents())
+      .toEqual([
+        "certbot renew --cert-name over.test --dry-run tells why",
+        "certbot renew --cert-name soon.test --dry-run tells why",
+        String.raw`certbot renew --cert-name 'it'\''s.test' --dry-run tells why`,
+      ]);
+    expect(await bed.page.locator("#publications").textContent()).toMatch(
+      /mail.*failed.*the disk is full.*make room/,
+    );
+    await bed.page.screenshot({
+      path: resolve(screenshots, "wrong.png"),
+      fullPage: true,
+    });
+  });
+
+  it("can be used by the keyboard alone, and tells a screen reader each change once", async () => {
+    const present = presentOf(three, new Date());
+    await using bed = await PageBed.open(() => present, view);
+    await bed.page.waitForSelector("#rows > li");
+    await bed.page.keyboard.press("Tab");
+    expect(await bed.focused()).toBe("filter");
+    await bed.page.keyboard.press("Tab");
+    await bed.page.keyboard.press("Enter");
+    expect(await bed.page.locator("#rows details[open]").count()).toBe(1);
+    await bed.page.evaluate(`
+      window.changes = 0;
+      const observer = new MutationObserver((all) => { window.changes += all.length; });
+      for (const id of ["verdict", "trouble"])
+        observer.observe(document.getElementById(id), { childList: true, characterData: true, subtree: true });
+    `);
+    await bed.page.evaluate("refresh()");
+    expect(await bed.page.evaluate("window.changes")).toBe(0);
+  });
+
+  it.each(["light", "dark"] as const)(
+    "has text that can be read in the %s",
+    async (scheme) => {
+      const present = presentOf(fiveHundred, new Date());
+      await using bed = await PageBed.open(() => present, { ...view, scheme });
+      await bed.page.waitForSelector("#rows > li");
+      expect(await bed.page.evaluate(faintText)).toEqual([]);
+    },
+  );
 
   it("says so while the watcher has not looked at everything yet", async () => {
     await using bed = await PageBed.open(() => null, view);

@@ -62,6 +62,28 @@ describe("the title of a message", () => {
   });
 });
 
+describe("a name that would forge lines or turn them round", () => {
+  const forged = message(["a\r\nBcc: x@evil.test\n\n\u202etset.live"]);
+
+  it("stays on the line of the title", () => {
+    expect(forged.title).toMatch(/^[\u0020-\u007e]*$/);
+    expect(forged.title).toContain("Bcc: x@evil.test \\u202e");
+  });
+
+  it("stays on its line of the text", () => {
+    const lines = textOf(forged).split("\n");
+    expect(lines.filter((line) => line.includes("evil.test"))).toEqual([
+      forged.title,
+      expect.stringMatching(/^- a/) as string,
+    ]);
+    expect(lines.join("")).not.toContain("\u202e");
+  });
+
+  it("is what it is for programs", () => {
+    expect(forged.certificates[0]?.name).toContain("\r\nBcc");
+  });
+});
+
 describe("the text of a message", () => {
   it("says once what holds for all", () => {
     expect(textOf(message(["b.test", "a.test"]))).toBe(

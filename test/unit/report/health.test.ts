@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { LineageReport } from "../../../src/core/report/document.ts";
+import type {
+  LineageReport,
+  PublicationReport,
+} from "../../../src/core/report/document.ts";
 import {
   describeHealth,
   isHealthy,
@@ -40,6 +43,10 @@ function certificate(
   };
 }
 
+function statusWith(lineages: readonly LineageReport[]) {
+  return { lineages, publications: [], nginx: null };
+}
+
 describe("health", () => {
   it.each([
     ["live", 60, "live", "the certificate is live", 0],
@@ -59,16 +66,19 @@ describe("health", () => {
   ] as const)(
     "of a certificate that is %s",
     (_, left, outcome, words, exitCode) => {
-      const lineages = [certificate("a", left, outcome)];
-      expect(describeHealth(judgeHealth(lineages, now))).toBe(words);
-      const answer = pluginAnswer({ lineages, nginx: null }, now);
+      const document = statusWith([certificate("a", left, outcome)]);
+      expect(describeHealth(judgeHealth(document, now))).toBe(words);
+      const answer = pluginAnswer(document, now);
       expect(answer.exitCode).toBe(exitCode);
     },
   );
 
   it("counts each certificate once, by what is most grave about it", () => {
     const health = judgeHealth(
-      [certificate("a", -1, "stale"), certificate("b", 20, "stale")],
+      statusWith([
+        certificate("a", -1, "stale"),
+        certificate("b", 20, "stale"),
+      ]),
       now,
     );
     expect(health).toMatchObject({
@@ -82,27 +92,66 @@ describe("health", () => {
 
   it("is judged anew when something becomes due or expires", () => {
     const { validUntil } = judgeHealth(
-      [certificate("a", 60), certificate("b", 45)],
+      statusWith([certificate("a", 60), certificate("b", 45)]),
       now,
     );
     expect(validUntil?.getTime()).toBe(Date.parse(inDays(15)) + 1);
-    expect(judgeHealth([certificate("a", -1)], now).validUntil).toBeNull();
+    const judged = (left: number) =>
+      judgeHealth(statusWith([certificate("a", left)]), now).validUntil;
+    // A tenth of its lifetime before its end.
+    expect(judged(20)?.getTime()).toBe(Date.parse(inDays(11)) + 1);
+    expect(judged(-1)).toBeNull();
   });
 
   it("names few of many", () => {
     const many = Array.from({ length: 8 }, (_, n) =>
       certificate(`n${String(n)}`, 60, "stale"),
     );
-    expect(describeHealth(judgeHealth(many, now))).toBe(
+    expect(describeHealth(judgeHealth(statusWith(many), now))).toBe(
       "8 not live: n0, n1, n2, n3, n4 and 3 more",
     );
   });
 });
 
+describe("a publication that failed", () => {
+  it("is critical, though every certificate is live", () => {
+    const publication: PublicationReport = {
+      ...{ name: "mail", lineage: "a", files: [], reason: "full" },
+      ...{ remedy: null, version: null, fingerprint256: null },
+      state: "failed",
+      outcome: "unpublished",
+    };
+    const document = {
+      ...statusWith([certificate("a", 60)]),
+      publications: [publication],
+    };
+    const health = judgeHealth(document, now);
+    expect(isHealthy(health)).toBe(false);
+    expect(describeHealth(health)).toBe(
+      "1 not where a service expects it: mail",
+    );
+    expect(pluginAnswer(document, now)).toMatchObject({
+      exitCode: 2,
+      line: expect.stringContaining("not_published=1;;0;0") as string,
+    });
+  });
+});
+
 describe("the monitoring plug-in", () => {
+  it.each([
+    [60, "the next expires in 60 days (a)"],
+    [1.5, "the next expires in 1 day (a)"],
+    [0.6, "the next expires in less than a day (a)"],
+    [-0.6, "the first expired less than a day ago (a)"],
+    [-3, "the first expired 3 days ago (a)"],
+  ])("says of a certificate with %f days left: %s", (left, words) => {
+    const { line } = pluginAnswer(statusWith([certificate("a", left)]), now);
+    expect(line).toContain(`; ${words} |`);
+  });
+
   it("keeps a name from ending the line or beginning the figures", () => {
     const lineages = [certificate("a|b\nc", 60, "stale")];
-    const { line } = pluginAnswer({ lineages, nginx: null }, now);
+    const { line } = pluginAnswer(statusWith(lineages), now);
     expect(line).toMatch(
       /^LIVECERT CRITICAL - 1 not live: a_b c; [^|\n]*\| [^|\n]*$/,
     );
@@ -116,7 +165,7 @@ describe("the monitoring plug-in", () => {
       draining: 0,
       errors: [],
     };
-    const lineages = [certificate("a", 60)];
-    expect(pluginAnswer({ lineages, nginx }, now).exitCode).toBe(1);
+    const document = { ...statusWith([certificate("a", 60)]), nginx };
+    expect(pluginAnswer(document, now).exitCode).toBe(1);
   });
 });

@@ -1,6 +1,7 @@
 /** What the watcher says: a dozen lines for a story, with the levels by which `journalctl -p warning` shows what matters. */
 import type { Log, LogFields } from "../adapters/log/log.ts";
 import { assertNever } from "../core/assert-never.ts";
+import { fallbackPollMs, type Refused } from "../adapters/watcher/watching.ts";
 import { worstOf, type Outcome } from "../core/decision/outcome.ts";
 import type { PendingEntry } from "../core/decision/record.ts";
 import type {
@@ -95,6 +96,32 @@ function tellOne(log: Log, telling: Telling): void {
 }
 
 type Failing = Extract<Telling, { kind: "failing" }>;
+
+/** Directories that are polled because the kernel gives no events for them, in one line for each reason. */
+export function tellRefused(log: Log, refused: readonly Refused[]): void {
+  const reasons = new Set(refused.map(({ reason }) => reason));
+  for (const reason of reasons) {
+    const directories = refused
+      .filter((one) => one.reason === reason)
+      .map(({ directory }) => directory);
+    const remedy = remedies[reason];
+    log.warn("the kernel gives no events, so these are polled", {
+      directories: directories.slice(0, shownNames),
+      number: directories.length,
+      intervalSeconds: fallbackPollMs / 1_000,
+      reason,
+      ...(remedy === undefined ? {} : { remedy }),
+    });
+  }
+}
+
+/** Source: inotify(7), "/proc interfaces". */
+const remedies: Readonly<Record<string, string>> = {
+  ENOSPC:
+    "sysctl fs.inotify.max_user_watches=524288 (and in /etc/sysctl.d), then systemctl restart livecert",
+  EMFILE:
+    "sysctl fs.inotify.max_user_instances=1024 (and in /etc/sysctl.d), then systemctl restart livecert",
+};
 
 /** What failed for the same reason is one line: an Nginx that is stopped fails for all. */
 function tellFailing(

@@ -7,7 +7,11 @@ import {
   monotonicMicroseconds,
   type Notifier,
 } from "../adapters/systemd/notify.ts";
-import { openWatching, type Watching } from "../adapters/watcher/watching.ts";
+import {
+  openWatching,
+  type Refused,
+  type Watching,
+} from "../adapters/watcher/watching.ts";
 import type { Serving } from "../adapters/http/server.ts";
 import { formatEndpoint } from "../core/settings/endpoint.ts";
 import type { RunDocument, WatcherReport } from "../core/report/document.ts";
@@ -42,6 +46,7 @@ import {
   summarise,
   tellAll,
   tellDeployed,
+  tellRefused,
   type Alarm,
   type Circumstances,
 } from "./tell.ts";
@@ -89,6 +94,8 @@ class WatchLoop implements AsyncDisposable {
     null;
   #lastRun: WatcherReport["lastRun"] = null;
   #rearming: Promise<void> | null = null;
+  /** Directories that the kernel does not watch, not told yet. */
+  readonly #refused: Refused[] = [];
   #pending: Circumstances["pending"] = [];
   #document: RunDocument | null = null;
   #knowledge: Knowledge = nothingLearnt;
@@ -105,6 +112,7 @@ class WatchLoop implements AsyncDisposable {
     this.#watching = openWatching({
       pollMs: settings.watch.pollMs,
       onChange: (directory, name) => this.#onChange(directory, name),
+      onRefused: (refused) => this.#onRefused(refused),
     });
   }
 
@@ -291,17 +299,12 @@ class WatchLoop implements AsyncDisposable {
 
   /** What is watched anew may have changed before: only the first time everything is looked through anyway. */
   async #arm(): Promise<void> {
-    const { openWorld, signal, log } = this.#options;
+    const { openWorld, signal } = this.#options;
     if (signal.aborted) return;
     const isFirst = this.#surroundings === nothingKnown;
     this.#surroundings = await lookAround(await openWorld(signal));
     const { places, meanings } = this.#surroundings;
-    const { fresh, polled } = await this.#watching.arm(places);
-    for (const { directory, reason } of polled)
-      log.warn("the kernel gives no events, so this is looked at every 10 s", {
-        directory,
-        reason,
-      });
+    const fresh = await this.#watching.arm(places);
     const subjects = fresh.flatMap((directory) =>
       (meanings.get(directory) ?? []).flatMap((meaning) =>
         meaning.kind === "subject" ? [meaning.subject] : [],
@@ -309,6 +312,15 @@ class WatchLoop implements AsyncDisposable {
     );
     if (!isFirst && subjects.length > 0)
       this.#dispatch({ kind: "changed", subjects: [...new Set(subjects)] });
+  }
+
+  /** One line for all of a moment: the limits of the kernel are met by hundreds at once. */
+  #onRefused(refused: Refused): void {
+    this.#refused.push(refused);
+    if (this.#refused.length > 1) return;
+    void this.#rest(aMomentMs).then(() =>
+      tellRefused(this.#options.log, this.#refused.splice(0)),
+    );
   }
 
   #tell(actions: readonly ScheduleAction[]): void {

@@ -1,9 +1,12 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { BindMount } from "../support/bind-mount.ts";
 import { HostBed } from "../support/host.ts";
+import { KernelLimits, type KernelLimit } from "../support/kernel-limits.ts";
 import type { LineageFiles } from "../support/lineage.ts";
+import { serverBlock } from "../support/nginx.ts";
 import { configureNames, goesLive, serveNames } from "../support/serve.ts";
 import { servedFingerprint } from "../support/client.ts";
 import { fingerprintOf } from "../support/pki.ts";
@@ -125,5 +128,48 @@ describe.each([
     });
     expect(watcher.text).not.toContain('"level":50');
     expect(await host.nginx.reconfigurations()).toBe(1);
+  });
+});
+
+describe.each<[KernelLimit, number]>([
+  ["max_inotify_instances", 0],
+  ["max_inotify_watches", 3],
+])("livecert watch where the kernel grants %s = %i", (limit, value) => {
+  it("looks instead, says so in a line and not in one for each, and rests while nothing happens", async () => {
+    await using limits = await KernelLimits.set(limit, value);
+    const { through } = limits;
+    await using host = await HostBed.create({ nginx: { through } });
+    const names = Array.from({ length: 12 }, (_, n) => `n${n}.example.test`);
+    for (const one of names) await host.renew(one);
+    const address = await host.nginx.address();
+    const blocks = names.map((one) =>
+      serverBlock({
+        listen: [`${address} ssl`],
+        names: [one],
+        pairs: [host.pair(one)],
+      }),
+    );
+    await host.nginx.configure({ main: "user root;", http: blocks.join("") });
+    await host.nginx.start();
+    await using watcher = await WatcherBed.start(host.livecert, { through });
+    const message = "the kernel gives no events, so these are polled";
+    await watcher.says(message);
+    const refused = () => watcher.lines.filter(({ msg }) => msg === message);
+    expect(refused()[0]).toMatchObject({
+      level: 40,
+      remedy: expect.stringContaining("sysctl") as string,
+    });
+    await host.renew("n0.example.test");
+    await goesLive(host, "n0.example.test", address);
+    await waitFor("it rests", async () => {
+      const before = await host.livecert.firstPresence(watcher.pid);
+      await pause(5_000);
+      const after = await host.livecert.firstPresence(watcher.pid);
+      return after.lastRun?.at === before.lastRun?.at;
+    });
+    // One for each moment: directories of configuration are first known after the first run.
+    expect(refused().length).toBeLessThan(5);
+    expect(await host.nginx.reconfigurations()).toBe(1);
+    expect(watcher.text).not.toContain('"level":50');
   });
 });

@@ -8,7 +8,7 @@ import {
   type LineageFiles,
 } from "./lineage.ts";
 import { LivecertBed } from "./livecert.ts";
-import { NginxBed } from "./nginx.ts";
+import { NginxBed, type NginxOptions } from "./nginx.ts";
 import {
   createPki,
   fingerprintOf,
@@ -50,14 +50,17 @@ export class HostBed implements AsyncDisposable {
   }
 
   static async create(
-    options: { readonly trusted?: boolean } = {},
+    options: {
+      readonly trusted?: boolean;
+      readonly nginx?: NginxOptions;
+    } = {},
   ): Promise<HostBed> {
     const cleanup = new Cleanup();
     try {
       const { path } = cleanup.use(await temporaryDirectory());
       const pki = cleanup.use(await createPki());
       const certbot = await CertbotDirectory.create(join(path, "letsencrypt"));
-      const nginx = cleanup.use(await NginxBed.create());
+      const nginx = cleanup.use(await NginxBed.create(options.nginx));
       const roots = options.trusted === false ? {} : { roots: pki.rootFile };
       const livecert = cleanup.use(
         await LivecertBed.create({ certbot, nginx, ...roots }),

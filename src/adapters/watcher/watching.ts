@@ -8,6 +8,9 @@
  *
  * A directory that does not exist is waited for at the nearest one above it that does. A watch whose directory was
  * deleted, replaced or mounted over is dead without a word, so `arm` is asked again and again with the same list.
+ *
+ * Where the kernel gives no watch (its limits are shared with every program of the user), the directory is polled from then
+ * on: asking again and again for what was refused would be work without end.
  */
 import { readdirSync, statSync, watch as watchPlainly } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
@@ -18,19 +21,19 @@ export interface Place {
   readonly manner: "plain" | "coarse";
 }
 
-export interface Armed {
-  /** Directories that are watched anew: what happened in them before was not seen. */
-  readonly fresh: readonly string[];
-  /** Directories that can only be polled, with the reason. */
-  readonly polled: readonly {
-    readonly directory: string;
-    readonly reason: string;
-  }[];
+/** A directory that can only be polled. */
+export interface Refused {
+  readonly directory: string;
+  /** The system's code: `ENOSPC` for too many watches, `EMFILE` for too many watchers or files. */
+  readonly reason: string;
 }
 
 export interface Watching extends AsyncDisposable {
-  /** From now on exactly these directories are watched. */
-  arm(places: readonly Place[]): Promise<Armed>;
+  /**
+   * From now on exactly these directories are watched. Answers with those that are watched anew: what happened in them
+   * before was not seen.
+   */
+  arm(places: readonly Place[]): Promise<readonly string[]>;
 }
 
 export interface WatchingOptions {
@@ -38,10 +41,12 @@ export interface WatchingOptions {
   readonly pollMs: number | null;
   /** `name`: the entry of the directory that changed; null where that is not known. */
   readonly onChange: (directory: string, name: string | null) => void;
+  /** Once for each directory that is polled although nobody asked for that; at once or after a while. */
+  readonly onRefused: (refused: Refused) => void;
 }
 
 /** Where a watch could not be had: how often the directory is looked at. */
-const fallbackPollMs = 10_000;
+export const fallbackPollMs = 10_000;
 /** chokidar keeps a watch and a record for each; larger directories are watched plainly. */
 const fewEntries = 200;
 
@@ -70,19 +75,16 @@ export function openWatching(options: WatchingOptions): Watching {
       for (const directory of [...watches.keys()])
         if (!wanted.has(directory)) await drop(directory);
       const fresh: string[] = [];
-      const polled: { directory: string; reason: string }[] = [];
       for (const place of places) {
         const existing = nearestExisting(place.directory);
         const identity = identityOf(existing);
         if (watches.get(place.directory)?.identity === identity) continue;
         await drop(place.directory);
-        const { close, reason } = startWatch(place, existing, options, onDead);
+        const close = startWatch(place, existing, options, onDead);
         watches.set(place.directory, { identity, close });
         fresh.push(place.directory);
-        if (reason !== null)
-          polled.push({ directory: place.directory, reason });
       }
-      return { fresh, polled };
+      return fresh;
     },
     async [Symbol.asyncDispose]() {
       for (const directory of [...watches.keys()]) await drop(directory);
@@ -90,32 +92,28 @@ export function openWatching(options: WatchingOptions): Watching {
   };
 }
 
-interface Started {
-  readonly close: Watch["close"];
-  /** Why it is polled although nobody asked for that; null otherwise. */
-  readonly reason: string | null;
-}
-
 function startWatch(
   place: Place,
   existing: string,
-  { pollMs, onChange }: WatchingOptions,
+  options: WatchingOptions,
   onDead: (directory: string) => void,
-): Started {
+): Watch["close"] {
   const { directory } = place;
-  const change = changeOf(directory, existing, onChange);
-  if (pollMs !== null)
-    return { close: poll(existing, pollMs, change), reason: null };
-  try {
-    const isCoarse = place.manner === "coarse" && hasFewEntries(existing);
-    const dead = (): void => onDead(directory);
-    const close = isCoarse
-      ? startCoarse(existing, change, dead)
-      : startPlain(existing, change, dead);
-    return { close, reason: null };
-  } catch (error) {
+  const { pollMs, onRefused } = options;
+  const change = changeOf(directory, existing, options.onChange);
+  if (pollMs !== null) return poll(existing, pollMs, change);
+  const dead = (): void => onDead(directory);
+  const pollInstead = (error: unknown): Watch["close"] => {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    return { close: poll(existing, fallbackPollMs, change), reason };
+    onRefused({ directory, reason });
+    return poll(existing, fallbackPollMs, change);
+  };
+  try {
+    return place.manner === "coarse" && hasFewEntries(existing)
+      ? startCoarse(existing, change, { dead, pollInstead })
+      : startPlain(existing, change, dead);
+  } catch (error) {
+    return pollInstead(error);
   }
 }
 
@@ -146,11 +144,15 @@ function startPlain(
   return () => watcher.close();
 }
 
+/** chokidar learns only after a while that it is given no watch; from then on this is a poll. */
 function startCoarse(
   directory: string,
   change: (name: string | null) => void,
-  dead: () => void,
-): () => Promise<void> {
+  otherwise: {
+    readonly dead: () => void;
+    readonly pollInstead: (error: unknown) => Watch["close"];
+  },
+): Watch["close"] {
   const watcher = watchCoarsely(directory, {
     depth: 0,
     ignoreInitial: true,
@@ -158,14 +160,26 @@ function startCoarse(
     ignorePermissionErrors: true,
     atomic: false,
   });
+  const closeWatcher = (): Promise<void> => {
+    const closed = watcher.close();
+    // It forgets all listeners when it is closed, and an error that nobody listens to would end the process.
+    watcher.on("error", () => undefined);
+    return closed;
+  };
+  let close: Watch["close"] = closeWatcher;
   watcher.on("all", (event, path) => {
     if (path === directory) {
-      if (event === "unlinkDir") dead();
+      if (event === "unlinkDir") otherwise.dead();
       else change(null);
     } else change(basename(path));
   });
-  watcher.on("error", dead);
-  return () => watcher.close();
+  watcher.once("error", (error) => {
+    void closeWatcher();
+    close = otherwise.pollInstead(error);
+    // What happened since the refusal was not seen.
+    change(null);
+  });
+  return () => close();
 }
 
 /** For file systems without events: compares what the entries lead to. */

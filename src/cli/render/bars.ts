@@ -3,7 +3,6 @@ import { createColors } from "picocolors";
 import { isFailure } from "../../core/decision/outcome.ts";
 import { spanOf, ticksOf, type Span } from "../../core/report/axis.ts";
 import type { LineageReport } from "../../core/report/document.ts";
-import { printable } from "../../core/report/text.ts";
 import { lineageLabel } from "./run.ts";
 
 export interface BarStyle {
@@ -23,7 +22,10 @@ const shapes: Readonly<Record<"unicode" | "ascii", Record<Cell, string>>> = {
 
 const widestLabel = 32;
 const widestBar = 80;
-const narrowestBar = 20;
+/** A name gives way to the bar until it has this much. */
+const usualBar = 24;
+const narrowestLabel = 12;
+const narrowestBar = 16;
 
 /** Nothing where there is no room, or no certificate with dates. */
 export function renderBars(
@@ -33,7 +35,8 @@ export function renderBars(
   const lives = lineages.flatMap((report) => lifeOf(report) ?? []);
   const labelWidth = Math.min(
     widestLabel,
-    lives.reduce((most, { label }) => Math.max(most, label.length), 0),
+    Math.max(narrowestLabel, style.columns - usualBar - 2),
+    lives.reduce((most, { label }) => Math.max(most, widthOf(label)), 0),
   );
   const width = Math.min(style.columns - labelWidth - 2, widestBar);
   if (lives.length === 0 || width < narrowestBar) return "";
@@ -43,7 +46,7 @@ export function renderBars(
       `${fitted(life.label, labelWidth)}  ${bar(life, span, width, style)}`,
   );
   const axis = `${" ".repeat(labelWidth + 2)}${axisLine(span, width, style)}`;
-  return [axis, ...rows, legend(style)]
+  return [axis, ...rows, ...legend(style)]
     .map((line) => `${line.trimEnd()}\n`)
     .join("");
 }
@@ -66,6 +69,10 @@ function lifeOf(report: LineageReport): Life | null {
     due: Date.parse(renewalDue ?? dates.notAfter),
     isWrong: outcome !== null && isFailure(outcome),
   };
+}
+
+function widthOf(label: string): number {
+  return Array.from(label).length;
 }
 
 function fitted(label: string, width: number): string {
@@ -148,12 +155,15 @@ function axisLine(span: Span, width: number, { now }: BarStyle): string {
   return line.join("");
 }
 
-function legend({ colours, unicode }: BarStyle): string {
+/** On one line where there is room. */
+function legend({ colours, unicode, columns }: BarStyle): readonly string[] {
   const { elapsed, ahead, late } = shapes[unicode ? "unicode" : "ascii"];
   const { dim } = createColors(colours);
-  return dim(
-    printable(
-      `${elapsed}${elapsed} elapsed  ${ahead}${ahead} until the renewal is due  ${late}${late} overdue until it expires`,
-    ),
-  );
+  const parts = [
+    `${elapsed}${elapsed} elapsed`,
+    `${ahead}${ahead} until the renewal is due`,
+    `${late}${late} overdue until it expires`,
+  ];
+  const line = parts.join("  ");
+  return (line.length <= columns ? [line] : parts).map((one) => dim(one));
 }

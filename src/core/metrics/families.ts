@@ -44,7 +44,7 @@ export function metricFamilies(measured: Measured): readonly Family[] {
     ...certificateFamilies(status.lineages),
     ...lastFamilies(measured),
     ...targetFamilies(measured),
-    ...totalFamilies(measured.totals),
+    ...totalFamilies(measured),
     ...runFamilies(measured),
   ];
 }
@@ -191,7 +191,17 @@ function targetFamilies({ targets, status }: Measured): readonly Family[] {
   ];
 }
 
-function totalFamilies(totals: Totals): readonly Family[] {
+/** Each target from the first scrape on: an increase from nothing would be none. */
+function reloadSamples({ totals, targets }: Measured): readonly Sample[] {
+  const counts = new Map([
+    ...targets.map(({ target }) => [target, 0] as const),
+    ...totals.reloads.map(({ target, count }) => [target, count] as const),
+  ]);
+  return [...counts].map(([target, value]) => ({ labels: { target }, value }));
+}
+
+function totalFamilies(measured: Measured): readonly Family[] {
+  const { totals } = measured;
   const failed = new Map(
     totals.failures.map(({ outcome, count }) => [outcome, count]),
   );
@@ -201,10 +211,7 @@ function totalFamilies(totals: Totals): readonly Family[] {
       name: "livecert_reloads",
       help: "Reloads of Nginx that took effect, by whichever run of livecert.",
       type: "counter",
-      samples: totals.reloads.map(({ target, count }) => ({
-        labels: { target },
-        value: count,
-      })),
+      samples: reloadSamples(measured),
     },
     {
       name: "livecert_failures",

@@ -114,7 +114,7 @@ function tellSilence(error) {
 function sinceLastAnswer() {
   return answeredAt === 0
     ? "does not answer"
-    : `has not answered since ${clock(answeredAt + aheadMs)}; what stands here is as old as that`;
+    : `has not answered since ${clock(answeredAt + aheadMs)}; what stands here is from then`;
 }
 
 /** `03:12:05 UTC` @param {number} at */
@@ -212,6 +212,8 @@ function drawVerdict(judged, now) {
     ...Array.from({ length: unpublished }, () => "not published"),
   ];
   const since = unknownSince(now);
+  // Nothing green that nobody knows.
+  document.body.classList.toggle("old", since !== null);
   const isBad = unpublished > 0 || used.some(({ tone }) => tone === "bad");
   const worst = isBad ? "bad" : words.length > 0 ? "warn" : "good";
   const known = words.length + used.length === 0 ? "idle" : worst;
@@ -427,6 +429,7 @@ function drawRows(judged, span, now) {
       row.item.remove();
       rows.delete(path);
     }
+  element("chart").classList.toggle("empty", judged.length === 0);
   const list = element("rows");
   shown.forEach((one, index) => {
     const row = rows.get(one.report.path) ?? new Row();
@@ -693,7 +696,7 @@ function drawPublications({ publications }) {
           "span",
           "what",
           make("span", "detail", reason ?? files.join(", ")),
-          ...(remedy === null ? [] : [make("code", "do", remedy)]),
+          ...(remedy === null ? [] : [" ", make("code", "do", remedy)]),
         ),
       ),
     ),

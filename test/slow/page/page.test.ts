@@ -118,6 +118,8 @@ describe.each([
         path: resolve(screenshots, `${number}-${String(width)}-${scheme}.png`),
       });
       expect(bed.complaints).toEqual([]);
+      const hasAxis = await bed.page.locator("#axis").isVisible();
+      expect(hasAxis).toBe(recipes.length > 0);
       if (recipes.length === 0) return;
       await bed.page.locator("#rows summary").first().click();
       await bed.page.waitForSelector(".more");
@@ -266,6 +268,8 @@ describe("the page", () => {
       "idle",
     );
     expect(await bed.page.title()).toMatch(/^\(\?\) /);
+    const filter = `getComputedStyle(document.getElementById("chart")).filter`;
+    expect(await bed.page.evaluate(filter)).toBe("grayscale(1)");
     await bed.page.screenshot({ path: resolve(screenshots, "silent.png") });
     await bed.page.unroute("**/api/status");
     await bed.page.evaluate("refresh()");

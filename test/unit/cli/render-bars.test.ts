@@ -48,9 +48,18 @@ describe("the bars of livecert status", () => {
     expect(text).not.toContain("\u202e");
   });
 
+  it.each([80, 62, 40])("stay within %i columns, legend and all", (columns) => {
+    const name = "a.rather.long.name.example.org";
+    const text = renderBars([certificate(name, 30, 60)], { ...style, columns });
+    const lines = text.trimEnd().split("\n");
+    expect(lines[1]).toMatch(/^a\.rather\.lo.* -+\|=+~+$/);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
+    expect(text).toContain("overdue until it expires");
+  });
+
   it("are left out where there is no room, or nothing to show", () => {
     const one = certificate("a.example", 1, 5);
-    expect(renderBars([one], { ...style, columns: 25 })).toBe("");
+    expect(renderBars([one], { ...style, columns: 24 })).toBe("");
     expect(renderBars([{ ...one, served: [] }], style)).toBe("");
   });
 });

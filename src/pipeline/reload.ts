@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { ReloadEffect } from "../core/decision/decide.ts";
-import { hasTakenEffect } from "../core/decision/generations.ts";
+import { hasBegun, hasTakenEffect } from "../core/decision/generations.ts";
 import type { Generation, SignalledReload } from "../core/decision/record.ts";
 import type { NginxModel } from "../core/nginx/model.ts";
 import type { Limits } from "../core/settings/settings.ts";
@@ -60,7 +60,7 @@ function isTakenAddress(line: string): boolean {
   return /bind\(\) to .* failed \(98/.test(line);
 }
 
-/** 1 s and 10 ms for each certificate, unless told otherwise; a master that is seen at work is given the whole limit. */
+/** 1 s and 10 ms for each certificate, unless told otherwise; a reload that is seen under way is given the whole limit. */
 function patienceMs(model: NginxModel, limits: Limits): number {
   const wanted =
     limits.generationBaseMs +
@@ -101,9 +101,11 @@ async function waitForGeneration(input: {
     if (isTrying) return refused(generation, said);
     // A master without workers reads its configuration itself; only a handshake can tell more.
     if (!model.masterProcess) return tookEffect(generation);
-    if (!(await target.isBusy(before.master))) return silent(generation, mark);
+    const isUnderWay =
+      hasBegun(before, generation) || (await target.isBusy(before.master));
+    if (!isUnderWay) return silent(generation, mark);
     if (waitedMs >= limits.generationMaxMs)
-      return stillBusy(generation, waitedMs);
+      return stillBusy(before, generation, waitedMs);
   }
 }
 
@@ -162,8 +164,15 @@ function silent(generation: Generation, mark: ErrorLogMark): Reloaded {
   };
 }
 
-function stillBusy(generation: Generation, waitedMs: number): Reloaded {
-  const reason = `Nginx was signalled ${(waitedMs / 1000).toFixed(1)} s ago and its master is still at work`;
+function stillBusy(
+  before: Generation,
+  generation: Generation,
+  waitedMs: number,
+): Reloaded {
+  const what = hasBegun(before, generation)
+    ? "old workers still accept beside the new ones"
+    : "its master is still at work";
+  const reason = `Nginx was signalled ${(waitedMs / 1000).toFixed(1)} s ago and ${what}`;
   return {
     effect: { kind: "busy" },
     reason,

@@ -12,6 +12,8 @@ import { servedFingerprint } from "../support/client.ts";
 import { HostBed, type Pair } from "../support/host.ts";
 import { nginxProgram, serverBlock } from "../support/nginx.ts";
 import { createKey } from "../support/pki.ts";
+import { hasEnded } from "../support/processes.ts";
+import { waitFor } from "../support/wait.ts";
 
 interface Renewed extends AsyncDisposable {
   readonly host: HostBed;
@@ -276,6 +278,30 @@ describe("Nginx hangs", () => {
       for (const { pid } of workers) process.kill(pid, "SIGCONT");
       await host.nginx.signal("SIGCONT");
     }
+  });
+});
+
+describe("an old worker that does not hear of the reload", () => {
+  it("is reloading and not reload-failed, and is live once the worker drains, without a second reload", async () => {
+    await using bed = await renewed();
+    const { host } = bed;
+    const [worker] = await host.nginx.workers();
+    const pid = worker?.pid ?? 0;
+    process.kill(pid, "SIGSTOP");
+    try {
+      const document = await host.livecert.document([
+        ...["deploy", "--limits-generation-base", "100ms"],
+        ...["--limits-generation-max", "2s"],
+      ]);
+      expect(document).toMatchObject({ outcome: "reloading", exitCode: 6 });
+      expect(only(document).reason).toContain("old workers still accept");
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    await waitFor("the worker ends", () => hasEnded(pid));
+    const retried = await host.livecert.document(["retry"]);
+    expect(retried).toMatchObject({ outcome: "live", exitCode: 0, reloads: 0 });
+    expect(await host.nginx.reconfigurations()).toBe(1);
   });
 });
 

@@ -76,10 +76,12 @@ export function lineageOfPath(
   path: string,
   certbotDir: string,
 ): Lineage | null {
-  const hops = hopsOf(path);
-  for (const hop of hops) {
+  const hops: string[] = [];
+  // One by one: nearly every path is told by its name, without a look at the disk.
+  for (const hop of hopsOf(path)) {
     const found = liveLineage(hop, certbotDir);
     if (found !== null) return found;
+    hops.push(hop);
   }
   return movedLineage(hops, certbotDir);
 }
@@ -191,14 +193,12 @@ async function listDirectory(
 }
 
 /** The path and everything that links lead it to, each with its directory's links followed. */
-function hopsOf(path: string): readonly string[] {
-  const hops = [resolve(path)];
-  for (let hop = hops[0]; hop !== undefined && hops.length <= maxLinks;) {
-    const target = linkTarget(hop);
-    if (target !== null) hops.push(target);
-    hop = target ?? undefined;
+function* hopsOf(path: string): Generator<string> {
+  let hop: string | null = resolve(path);
+  for (let links = 0; hop !== null && links <= maxLinks; links += 1) {
+    yield hop;
+    hop = linkTarget(hop);
   }
-  return hops;
 }
 
 function linkTarget(path: string): string | null {

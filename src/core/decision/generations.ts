@@ -32,13 +32,26 @@ export function isSameGeneration(one: Generation, other: Generation): boolean {
  * Source: https://nginx.org/en/docs/control.html#reconfiguration
  */
 export function hasTakenEffect(before: Generation, after: Generation): boolean {
-  const isOld = (worker: ProcessIdentity): boolean =>
-    before.workers.some((old) => isSameProcess(old, worker));
   return (
     isSameProcess(before.master, after.master) &&
     after.workers.length > 0 &&
-    !after.workers.some(isOld)
+    !after.workers.some((worker) => isOf(before, worker))
   );
+}
+
+/**
+ * There are new workers: whatever the old ones still do, the master has read its configuration and every certificate. On
+ * a machine that is short of CPU time it may be seconds until the old ones have heard of it.
+ */
+export function hasBegun(before: Generation, after: Generation): boolean {
+  return (
+    isSameProcess(before.master, after.master) &&
+    after.workers.some((worker) => !isOf(before, worker))
+  );
+}
+
+function isOf({ workers }: Generation, worker: ProcessIdentity): boolean {
+  return workers.some((one) => isSameProcess(one, worker));
 }
 
 /** The line of generations that the record knows, as far as it leads to the workers that run now. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   drainingGenerations,
   filesKey,
+  hasBegun,
   hasTakenEffect,
   isSameGeneration,
   reloadHistory,
@@ -47,6 +48,20 @@ describe("hasTakenEffect", () => {
   it("tells a new worker with the pid of an old one by its start", () => {
     const after = { ...generation([]), workers: [process(10, "999")] };
     expect(hasTakenEffect(generation([10]), after)).toBe(true);
+  });
+});
+
+describe("hasBegun", () => {
+  const before = generation([10, 11]);
+  it.each<[string, Generation, boolean]>([
+    ["no new workers yet", before, false],
+    ["old and new accept side by side", generation([10, 11, 20, 21]), true],
+    ["one new worker so far", generation([10, 11, 20]), true],
+    ["the old ones drain", generation([20, 21], [10, 11]), true],
+    ["no worker at all", generation([]), false],
+    ["another master", generation([20, 21], [], 2), false],
+  ])("%s: %#", (_, after, expected) => {
+    expect(hasBegun(before, after)).toBe(expected);
   });
 });
 

@@ -63,6 +63,13 @@ wrong_usage() {
 
 while [ $# -gt 0 ]; do
   case $1 in
+  --prefix=* | --certbot-dir=* | --node=*)
+    option=$1
+    shift
+    set -- "${option%%=*}" "${option#*=}" "$@"
+    ;;
+  esac
+  case $1 in
   --prefix | --certbot-dir | --node)
     [ $# -ge 2 ] || wrong_usage "$1 needs a value"
     case $1 in
@@ -125,12 +132,24 @@ check_node() {
     fail "there is no Node.js in PATH; livecert needs 20.19 or newer" \
       "apt-get install nodejs, or name yours: $0 --node FILE"
   check_path "$node"
-  "$node" -e '
-    const [major, minor] = process.versions.node.split(".").map(Number);
-    process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1);
-  ' || fail "$node is $("$node" --version 2>&1); livecert needs 20.19 or newer" \
-    "install a newer one and name it: $0 --node FILE"
+  version=$("$node" --version 2>/dev/null) || :
+  is_new_enough "$version" ||
+    fail "$node is ${version:-no Node.js}; livecert needs 20.19 or newer" \
+      "install a newer one and name it: $0 --node FILE"
   warn_of_others "$node"
+}
+
+# is_new_enough VERSION: as `node --version` prints it.
+is_new_enough() {
+  case $1 in
+  v[0-9]*.[0-9]*.[0-9]*) ;;
+  *) return 1 ;;
+  esac
+  major=${1#v}
+  minor=${major#*.}
+  major=${major%%.*}
+  minor=${minor%%.*}
+  [ "$major" -gt 20 ] || { [ "$major" -eq 20 ] && [ "$minor" -ge 19 ]; }
 }
 
 # warn_of_others FILE: whoever may write to it, to a link to it or to a directory
@@ -189,9 +208,9 @@ fill() {
 
 # place FILE MODE
 place() {
-  if [ -e "$root$1" ] && cmp -s "$text" "$root$1"; then
+  if [ -f "$root$1" ] && cmp -s "$text" "$root$1"; then
     report unchanged "$1"
-  elif [ ! -e "$root$1" ]; then
+  elif [ ! -e "$root$1" ] && [ ! -L "$root$1" ]; then
     report installed "$1"
     write "$1" "$2"
   elif is_ours "$1"; then
@@ -352,7 +371,7 @@ uninstall() {
     while IFS= read -r path; do
       if is_ours "$path"; then
         discard "$path"
-      elif [ -e "$root$path" ]; then
+      elif [ -e "$root$path" ] || [ -L "$root$path" ]; then
         edited=yes
         report "kept as edited" "$path"
       fi

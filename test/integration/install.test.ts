@@ -217,6 +217,26 @@ describe("install.sh", () => {
     expect(await bed.read(deployHook)).toContain("systemctl reload nginx");
   });
 
+  it.each([
+    ["a link that leads nowhere", (path: string) => symlink("/nowhere", path)],
+    ["a directory", (path: string) => mkdir(path)],
+  ])(
+    "leaves %s in a hook's place alone, also when it removes its own",
+    async (_, make) => {
+      await using bed = await createPackageBed();
+      const path = join(bed.root, deployHook);
+      await mkdir(join(path, ".."), { recursive: true });
+      await make(path);
+      const before = await lstat(path);
+      const installed = await bed.install([]);
+      expect(installed.exitCode).toBe(3);
+      expect(installed.stderr).toBe("");
+      expect(await bed.files()).toContain(`644 ${deployHook}.new`);
+      await bed.install(["--uninstall"]);
+      expect((await lstat(path)).ino).toBe(before.ino);
+    },
+  );
+
   it("removes what it installed and keeps the state", async () => {
     await using bed = await createPackageBed();
     await bed.install([]);
@@ -285,6 +305,30 @@ describe("install.sh", () => {
     await chown(dirname(node), 1, 1);
     expect(await warned()).toContain(`warning: ${dirname(node)} belongs to`);
   });
+
+  it.each([
+    ["v20.18.3", 1],
+    ["v20.19.0", 0],
+    ["v21.0.0", 0],
+    ["v100.1.0", 0],
+    ["Python 3.11.2", 1],
+    ["", 1],
+  ])(
+    "takes a program that calls itself %j with code %i",
+    async (version, exitCode) => {
+      await using bed = await createPackageBed();
+      const program = join(bed.package, "some-node");
+      await writeFile(program, `#!/bin/sh\necho '${version}'\n`);
+      await chmod(program, 0o755);
+      const result = await bed.install(["--dry-run", `--node=${program}`]);
+      expect(result.exitCode).toBe(exitCode);
+      expect(result.stderr).toBe(
+        exitCode === 0
+          ? ""
+          : `install.sh: error: ${program} is ${version || "no Node.js"}; livecert needs 20.19 or newer\ninstall.sh: hint: install a newer one and name it: ${bed.package}/install.sh --node FILE\n`,
+      );
+    },
+  );
 
   it.each([
     [["--prefix", "relative"], 1, "is not an absolute path"],

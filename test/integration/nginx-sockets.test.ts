@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chmod } from "node:fs/promises";
+import { chmod, readFile } from "node:fs/promises";
 import {
   type AddressInfo,
   connect,
@@ -18,6 +18,7 @@ import type { ConnectionEnds } from "../../src/ports.ts";
 import { Cleanup } from "../support/cleanup.ts";
 import { NginxBed, serverBlock } from "../support/nginx.ts";
 import { freePort } from "../support/ports.ts";
+import { waitFor } from "../support/wait.ts";
 import { signal, targetWith } from "./nginx-host.ts";
 
 /** A bed that listens there, and its target. */
@@ -47,6 +48,7 @@ const point = {
   servername: null,
   proxyProtocol: false,
   keyAlgorithm: null,
+  doubt: null,
 };
 
 /** An open connection at which the other side has answered, so that it has accepted. */
@@ -105,6 +107,24 @@ describe("the socket that answered", () => {
     const address = host === "::1" ? `[::1]:${port}` : `${host}:${port}`;
     expect(await nginx.answers(address, endsOf(socket))).toBe(true);
     expect(await nginx.answers(address, null)).toBe(true);
+  });
+
+  it("is told by the listener where both ends have closed, ours first, which lingers", async () => {
+    const port = await freePort();
+    await using nginx = await bedAt(`127.0.0.1:${port}`);
+    await using socket = await openConnection(port, "127.0.0.1");
+    const ends = endsOf(socket);
+    socket.end();
+    await once(socket, "close");
+    await waitFor("only our end is left", async () => {
+      const table = await readFile("/proc/net/tcp", "utf8");
+      const ours = ends.localPort.toString(16).toUpperCase().padStart(4, "0");
+      return new RegExp(` \\w+:${ours} \\w+:\\w+ 06 `).test(table) &&
+        !new RegExp(` \\w+:\\w+ \\w+:${ours} `).test(table)
+        ? true
+        : null;
+    });
+    expect(await nginx.answers(`127.0.0.1:${port}`, ends)).toBe(true);
   });
 
   it("is not Nginx's where another program holds it", async () => {

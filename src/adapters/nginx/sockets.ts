@@ -33,9 +33,11 @@ interface TcpSocket {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly listening: boolean;
-  /** `0`: no process holds it any more, or none has accepted it yet. */
   readonly inode: string;
 }
+
+/** The inode of a socket that no process holds any more, or none has accepted yet. */
+const nobodys = "0";
 
 /** Whether one of the processes holds the socket that answered; null where it cannot be told. */
 export async function isHeldBy(question: Question): Promise<boolean | null> {
@@ -62,10 +64,14 @@ async function byConnection(
   if (sockets === null) return null;
   const server = sockets.find((socket) => isSame(socket.remote, ours));
   if (server !== undefined)
-    return server.inode === "0" ? null : holds(question, [server.inode]);
-  // Our end is open and nobody here has the other one: it is on another machine or in another network namespace.
+    return server.inode === nobodys ? null : holds(question, [server.inode]);
+  // Our end is open and nobody here has the other one: it is on another machine or in another network namespace. An end
+  // that was closed stands in the table for a while longer than the other one, but is nobody's.
   const isOpen = sockets.some(
-    (socket) => isSame(socket.local, ours) && isSame(socket.remote, asked),
+    (socket) =>
+      isSame(socket.local, ours) &&
+      isSame(socket.remote, asked) &&
+      socket.inode !== nobodys,
   );
   return isOpen ? false : null;
 }

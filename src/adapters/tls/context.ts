@@ -66,12 +66,18 @@ export function lookingContext(wish: Wish): SecureContext {
   const context = createSecureContext({
     ca: [],
     minVersion: "TLSv1",
-    ciphers: `${ciphers}:!aNULL:@SECLEVEL=0`,
+    ciphers: `${everySuite}:${ciphers}:!aNULL:@SECLEVEL=0`,
     ...(sigalgs === null ? {} : { sigalgs }),
   });
   lookingContexts.set(wish, context);
   return context;
 }
+
+/** Those of TLS 1.3, which `ALL` does not speak of; by default OpenSSL leaves out the two with CCM. */
+const everySuite = [
+  "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256",
+  "TLS_AES_128_CCM_SHA256:TLS_AES_128_CCM_8_SHA256",
+].join(":");
 
 const rsaAlgorithms = [
   "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512",

@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 need_packages \
   nginx:nginx \
   /usr/lib/nginx/modules/ngx_stream_module.so:libnginx-mod-stream \
+  /usr/lib/nginx/modules/ngx_http_lua_module.so:libnginx-mod-http-lua \
   certbot:certbot \
   /usr/lib/python3/dist-packages/certbot_nginx:python3-certbot-nginx \
   pebble:pebble \

@@ -275,6 +275,7 @@ function doubtAbout(
   isOurs: boolean | null,
 ): string | null {
   if (plan.notLoaded.has(point.id)) return notLoadedYet;
+  if (point.doubt !== null) return point.doubt;
   if (isOurs === false)
     return "answered by someone else: the socket belongs to another program";
   if (isOurs === null) return "answered by a socket whose owner cannot be told";

@@ -1,7 +1,7 @@
 /** Certificate sources that are no ordinary pair of files must neither be called broken nor stand in the others' way. */
 import { mkdir, unlink } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { HostBed } from "../support/host.ts";
+import { HostBed, type Pair } from "../support/host.ts";
 import { serverBlock } from "../support/nginx.ts";
 
 describe("a path with a variable", () => {
@@ -109,6 +109,97 @@ describe("a path with a variable", () => {
       { path: host.certbot.live("a.test"), outcome: "deployed" },
       { path: certificate, outcome: "unverified" },
     ]);
+  });
+});
+
+describe("a server block whose certificate a script chooses", () => {
+  const modules = ["ndk_http_module", "ngx_http_lua_module"]
+    .map((name) => `load_module /usr/lib/nginx/modules/${name}.so;`)
+    .join("\n");
+
+  /** What lua-resty-auto-ssl and its like do: a pair in the configuration, and another one for each handshake. */
+  function handsOut({ certificate, key }: Pair): string {
+    return `ssl_certificate_by_lua_block {
+      local ssl = require "ngx.ssl"
+      local function text(path)
+        local file = io.open(path)
+        local content = file:read("*a")
+        file:close()
+        return content
+      end
+      ssl.clear_certs()
+      ssl.set_cert(ssl.parse_pem_cert(text("${certificate}")))
+      ssl.set_priv_key(ssl.parse_pem_priv_key(text("${key}")))
+    }`;
+  }
+
+  it("is unverified, not stale, where another certificate is handed out", async () => {
+    await using host = await HostBed.create();
+    const fallback = await host.renew("a.test");
+    const chosen = await host.renew("b.test");
+    const address = await host.nginx.address();
+    await host.nginx.configure({
+      main: `user root;\n${modules}`,
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names: ["a.test"],
+        pairs: [fallback],
+        more: handsOut(chosen),
+      }),
+    });
+    await host.nginx.start();
+    await host.renew("a.test");
+    const deployed = await host.livecert.document(["deploy", "a.test"]);
+    expect(deployed).toMatchObject({
+      outcome: "unverified",
+      exitCode: 0,
+      reloads: 1,
+    });
+    const again = await host.livecert.document(["deploy", "a.test"]);
+    expect(again).toMatchObject({ outcome: "unverified", reloads: 0 });
+    const [probe] = again.lineages[0]?.probes ?? [];
+    expect(probe?.error).toContain("a script chooses the certificate");
+    expect(probe?.before).toBe(await host.onDisk("b.test"));
+  });
+
+  it("is live where the script leaves the configured one", async () => {
+    await using host = await HostBed.create();
+    const pair = await host.renew("a.test");
+    const address = await host.nginx.address();
+    await host.nginx.configure({
+      main: modules,
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names: ["a.test"],
+        pairs: [pair],
+        more: "ssl_certificate_by_lua_block { return }",
+      }),
+    });
+    await host.nginx.start();
+    await host.renew("a.test");
+    const deployed = await host.livecert.document(["deploy", "a.test"]);
+    expect(deployed).toMatchObject({ outcome: "deployed", reloads: 1 });
+    expect(await host.isLive("a.test", address)).toBe(true);
+  });
+});
+
+describe("a server block without a listener that speaks TLS", () => {
+  it("is said to hand its certificate to no client", async () => {
+    await using host = await HostBed.create();
+    const pair = await host.renew("a.test");
+    const address = await host.nginx.address();
+    await host.nginx.configure({
+      http: serverBlock({
+        listen: [address],
+        names: ["a.test"],
+        pairs: [pair],
+      }),
+    });
+    await host.nginx.start();
+    await host.renew("a.test");
+    const { lineages } = await host.livecert.document(["deploy", "a.test"]);
+    expect(lineages).toMatchObject([{ outcome: "unverified" }]);
+    expect(lineages[0]?.reason).toContain("Nginx hands it to no client");
   });
 });
 

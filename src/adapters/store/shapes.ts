@@ -183,6 +183,7 @@ const model = record<NginxModel>({
       rejectsHandshake: boolean,
       passesThrough: boolean,
       startTls: boolean,
+      certificateByLua: boolean,
       ciphers: nullable(string),
     }),
   ),

@@ -52,6 +52,8 @@ export interface ServerBlock {
   readonly passesThrough: boolean;
   /** STARTTLS in mail: TLS begins after a greeting, so a plain handshake cannot be made. */
   readonly startTls: boolean;
+  /** `ssl_certificate_by_lua_…`: a script may hand out any other certificate (lua-nginx-module). */
+  readonly certificateByLua: boolean;
   /** The effective `ssl_ciphers` as written, or null. */
   readonly ciphers: string | null;
 }
@@ -129,6 +131,8 @@ export interface ProbePoint {
   readonly proxyProtocol: boolean;
   /** null: whatever the server chooses (it has one pair only). */
   readonly keyAlgorithm: KeyAlgorithm | null;
+  /** Why another certificate than the source's may rightly be handed out here; null: it may not. */
+  readonly doubt: string | null;
 }
 
 /** A place where the source is used and no handshake can show it. */

@@ -147,8 +147,12 @@ function pointOf(
     servername,
     proxyProtocol: listener.proxyProtocol,
     keyAlgorithm,
+    doubt: server.certificateByLua ? chosenByLua : null,
   };
 }
+
+const chosenByLua =
+  "a script chooses the certificate at each handshake here (ssl_certificate_by_lua), so another one need not be wrong";
 
 function unprobeable(
   place: Place,

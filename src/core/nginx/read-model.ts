@@ -147,9 +147,15 @@ function readServer(
     rejectsHandshake: isOn(levels, "ssl_reject_handshake"),
     passesThrough: context === "stream" && isOn(levels, "ssl_preread"),
     startTls: context === "mail" && isStartTls(levels),
+    certificateByLua: byLua.some((name) => effective(levels, name).length > 0),
     ciphers: argumentOf(levels, "ssl_ciphers"),
   };
 }
+
+const byLua = [
+  "ssl_certificate_by_lua_block",
+  "ssl_certificate_by_lua_file",
+] as const;
 
 /** Only mail inherits its name. */
 function serverNames(levels: Levels, context: NginxContext): readonly string[] {

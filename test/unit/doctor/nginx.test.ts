@@ -179,6 +179,7 @@ describe("the verdict on a listener", () => {
     servername: "a.test",
     proxyProtocol: false,
     keyAlgorithm: null,
+    doubt: null,
   };
   const served = {
     kind: "served",

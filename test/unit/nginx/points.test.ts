@@ -45,6 +45,14 @@ function http(listen: string, rest = ""): NginxModel {
   );
 }
 
+test("what a script hands out at each handshake need not be the source's", () => {
+  const script = "ssl_certificate_by_lua_block { return }";
+  const doubtOf = (model: NginxModel) => planOf(model).points[0]?.doubt;
+  expect(doubtOf(http("listen 443 ssl;"))).toBeNull();
+  expect(doubtOf(http(`listen 443 ssl; ${script}`))).toContain("a script");
+  expect(doubtOf(http("listen 443 ssl;", script))).toContain("a script");
+});
+
 describe("where a client connects", () => {
   const plain = "server { listen 127.0.0.1:443; server_name other.test; }";
   it.each([
@@ -257,6 +265,7 @@ describe("what a client asks for", () => {
         servername: "a.test",
         proxyProtocol: true,
         keyAlgorithm: "ecdsa",
+        doubt: null,
       },
     ]);
   });

@@ -271,10 +271,13 @@ function copyFindings({
 }: Candidate): readonly Finding[] {
   if (!isOutdatedCopy || lineage === null || source === null) return [];
   const place = `${source.file}:${String(source.line)}`;
+  const live = lineageFiles(lineage);
+  const key =
+    source.key === null ? "" : `, and its key ${live.key ?? "privkey.pem"}`;
   return [
     ruleFinding("source/outdated-copy", {
       message: `${place} names ${files.certificate}, an older version of ${lineage.name} that no renewal changes`,
-      hint: `let ${place} name ${lineageFiles(lineage).certificate}`,
+      hint: `let ${place} name ${live.certificate}${key}`,
     }),
   ];
 }

@@ -9,7 +9,7 @@ import {
   type Explanation,
 } from "../core/report/explain.ts";
 import { publishedPaths } from "../core/settings/publications.ts";
-import type { Assessment } from "./assess.ts";
+import type { Assessment, Candidate } from "./assess.ts";
 import { lineageFiles } from "./candidates.ts";
 import type { Carried } from "./carry-out.ts";
 import type { Discovery } from "./discover.ts";
@@ -136,6 +136,19 @@ function pointName({ address, servername }: ObservedPoint): string {
   return servername === null ? address : `${address} (${servername})`;
 }
 
+/** A server block may hold a certificate without a listener that speaks TLS. */
+function isHandedOut({ candidate, plan }: Assessment): boolean {
+  return plan === null
+    ? (candidate.source?.servers.length ?? 0) > 0
+    : plan.points.length + plan.unprobeable.length > 0;
+}
+
+function livePair({ lineage, source }: Candidate): Circumstances["livePair"] {
+  if (lineage === null) return null;
+  const { certificate, key } = lineageFiles(lineage);
+  return { certificate, key: source?.key == null ? null : key };
+}
+
 function circumstancesOf(
   { world }: TargetRun,
   { discovery, culprits }: Plan,
@@ -156,13 +169,10 @@ function circumstancesOf(
       candidate.source === null
         ? null
         : `${candidate.source.file}:${String(candidate.source.line)}`,
-    isHandedOut: (candidate.source?.servers.length ?? 0) > 0,
+    isHandedOut: isHandedOut(assessment),
     certificate: candidate.files.certificate,
     publication: publicationOf(world, candidate.files.certificate),
-    liveCertificate:
-      candidate.lineage === null
-        ? null
-        : lineageFiles(candidate.lineage).certificate,
+    livePair: livePair(candidate),
     obstruction: candidate.obstruction,
     startRemedy: "remedy" in state ? (state.remedy ?? null) : null,
     nginx: state.kind,

@@ -36,7 +36,11 @@ export interface Circumstances {
   readonly isHandedOut: boolean;
   /** The certificate file of the source. */
   readonly certificate: string;
-  readonly liveCertificate: string | null;
+  /** The files below `live/` that it should name instead of a copy. */
+  readonly livePair: {
+    readonly certificate: string;
+    readonly key: string | null;
+  } | null;
   /** Of livecert's own, which has put the certificate file there; null: no such one. */
   readonly publication: string | null;
   /** What keeps a renewal from this Nginx whatever is reloaded; null: nothing. */
@@ -97,7 +101,7 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
         };
       return {
         reason: `Nginx loads an older version of ${about.label}, a copy that no renewal changes: ${about.directive ?? "its configuration"}`,
-        remedy: `let that directive name ${about.liveCertificate ?? "the file below live/"}, then nginx -t && nginx -s reload`,
+        remedy: `let that directive name ${liveFiles(about)}, then nginx -t && nginx -s reload`,
       };
     case "not-referenced":
       return { reason: "no server block of Nginx uses it", remedy: null };
@@ -205,6 +209,14 @@ export function explainReload(
         remedy: about.nginxRemedy,
       };
   }
+}
+
+/** A copy of a certificate mostly has a copy of its key beside it, which does not fit the next one. */
+function liveFiles({ livePair }: Circumstances): string {
+  if (livePair === null) return "the file below live/";
+  return livePair.key === null
+    ? livePair.certificate
+    : `${livePair.certificate}, and that of its key ${livePair.key}`;
 }
 
 /** Why nobody has seen it. */

@@ -19,7 +19,10 @@ const about: Circumstances = {
   directive: "/etc/nginx/nginx.conf:7",
   isHandedOut: true,
   certificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
-  liveCertificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
+  livePair: {
+    certificate: "/etc/letsencrypt/live/example.org/fullchain.pem",
+    key: "/etc/letsencrypt/live/example.org/privkey.pem",
+  },
   publication: null,
   obstruction: null,
   startRemedy: null,
@@ -154,6 +157,22 @@ describe("a container", () => {
       startRemedy,
     });
     expect(remedy).toBe(startRemedy);
+  });
+});
+
+describe("a copy", () => {
+  it.each([
+    [
+      "with its key, since the key's copy does not fit the next certificate",
+      "/l/privkey.pem",
+      "/l/fullchain.pem, and that of its key /l/privkey.pem",
+    ],
+    ["alone, where the configuration names no key", null, "/l/fullchain.pem"],
+  ])("is to be named below live/ %s", (_, key, files) => {
+    const livePair = { certificate: "/l/fullchain.pem", key };
+    expect(explain("outdated-copy", { ...about, livePair }).remedy).toBe(
+      `let that directive name ${files}, then nginx -t && nginx -s reload`,
+    );
   });
 });
 

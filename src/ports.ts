@@ -30,7 +30,7 @@ export interface Target {
   /** Remembers where the error logs end, so that what a reload adds can be read. */
   markErrorLogs(model: NginxModel): Promise<ErrorLogMark>;
 
-  /** True while the master is busy (running, or its CPU time grows between two looks). */
+  /** True while the master is busy (running, its CPU time grows between two looks, or new workers are not ready yet). */
   isBusy(master: ProcessIdentity): Promise<boolean>;
 
   /** Addresses at which listeners can be reached from here. */

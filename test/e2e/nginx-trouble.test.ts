@@ -13,6 +13,7 @@ import { HostBed, type Pair } from "../support/host.ts";
 import { nginxProgram, serverBlock } from "../support/nginx.ts";
 import { createKey } from "../support/pki.ts";
 import { hasEnded } from "../support/processes.ts";
+import { serveNames } from "../support/serve.ts";
 import { waitFor } from "../support/wait.ts";
 
 interface Renewed extends AsyncDisposable {
@@ -301,6 +302,25 @@ describe("an old worker that does not hear of the reload", () => {
     await waitFor("the worker ends", () => hasEnded(pid));
     const retried = await host.livecert.document(["retry"]);
     expect(retried).toMatchObject({ outcome: "live", exitCode: 0, reloads: 0 });
+    expect(await host.nginx.reconfigurations()).toBe(1);
+  });
+});
+
+describe("new workers that take their time", () => {
+  it("are waited for, though the master rests and no process calls itself a worker yet", async () => {
+    // What a worker does before it changes the title that it has from its master.
+    const slowly = ["--trace=setuid", "--inject=setuid:delay_enter=1500000"];
+    await using host = await HostBed.create({
+      nginx: {
+        through: ["strace", "-D", "-f", "-qq", "-o", "/dev/null", ...slowly],
+      },
+    });
+    await serveNames(host, ["slow.example.test"]);
+    await host.renew("slow.example.test");
+    const document = await host.livecert.document([
+      ...["deploy", "--limits-generation-base", "100ms"],
+    ]);
+    expect(document).toMatchObject({ outcome: "deployed", reloads: 1 });
     expect(await host.nginx.reconfigurations()).toBe(1);
   });
 });

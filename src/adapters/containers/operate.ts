@@ -93,9 +93,23 @@ function listedProcesses(
       const answer = await list(signal);
       if (answer.kind === "failed") return false;
       const own = answer.value.find(({ pid }) => pid === master.pid);
-      return own !== undefined && /^[RD]/.test(own.state);
+      if (own === undefined) return false;
+      return /^[RD]/.test(own.state) || hasUnreadyWorkers(own, answer.value);
     },
   };
+}
+
+/** Children that still bear their master's title; that of an upgrade has children of its own. */
+function hasUnreadyWorkers(
+  { pid: master }: ListedProcess,
+  all: readonly ListedProcess[],
+): boolean {
+  return all.some(
+    ({ parentPid, title, pid }) =>
+      parentPid === master &&
+      isMaster(title) &&
+      !all.some((one) => one.parentPid === pid),
+  );
 }
 
 function findListed(

@@ -41,14 +41,28 @@ export function youngestStartMs({ workers }: Generation): number | null {
   return workers.length === 0 ? null : Math.max(...workers.map(startedAtMs));
 }
 
-/** Running, waiting for a disk, or its CPU time grew between two looks. */
+/** Running, waiting for a disk or for new workers, or its CPU time grew between two looks. */
 export async function isBusy(master: ProcessIdentity): Promise<boolean> {
   const before = readStatus(master.pid);
   if (before === null || !isAlive(master)) return false;
+  if (hasUnreadyWorkers(master)) return true;
   if (before.state === "R" || before.state === "D") return true;
   await delay(betweenLooksMs);
   const after = readStatus(master.pid);
   return (
     after?.startTicks === before.startTicks && after.cpuTicks > before.cpuTicks
+  );
+}
+
+/**
+ * A worker bears its master's title until it has set itself up, which may take seconds on a machine that is short of CPU
+ * time. The new master of an upgrade is such a child too, but has children of its own.
+ * Source: ngx_worker_process_cycle() in https://github.com/nginx/nginx/blob/release-1.22.1/src/os/unix/ngx_process_cycle.c
+ */
+function hasUnreadyWorkers({ pid }: ProcessIdentity): boolean {
+  return childrenOf(pid).some(
+    (child) =>
+      roleOf(readProcess(child)?.arguments[0] ?? "") === "master" &&
+      childrenOf(child).length === 0,
   );
 }

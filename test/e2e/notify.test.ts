@@ -618,6 +618,8 @@ describe("livecert notify --test", () => {
     const open = join(host.directory, "open");
     await writeFile(open, "s3cret");
     await chmod(open, 0o644);
+    const torn = join(host.directory, "torn");
+    await writeFile(torn, "s3cret\r\nX: y", { mode: 0o600 });
     const credentials = join(host.directory, "credentials");
     await mkdir(credentials);
     await writeFile(join(credentials, "hook-url"), `${receiver.url}/s3cret`, {
@@ -637,6 +639,16 @@ describe("livecert notify --test", () => {
           name: "credential",
           url: { credential: "hook-url" },
         },
+        {
+          ...{ kind: "webhook", name: "login" },
+          url: receiver.url.replace("http://", "http://me:s3cret%21@"),
+        },
+        {
+          kind: "ntfy",
+          name: "token",
+          url: receiver.url,
+          token: { file: torn },
+        },
       ],
     });
     const environment = {
@@ -652,7 +664,14 @@ describe("livecert notify --test", () => {
     expect(result.stdout).toMatch(/^open\t.*can be read by everybody/m);
     expect(result.stdout).toMatch(/^absent\t.*nothing does not exist$/m);
     expect(result.stdout).toMatch(/^credential\t.*\tsent$/m);
-    expect(receiver.requests[0]?.path).toBe("/s3cret");
+    expect(result.stdout).toMatch(/^login\t.*\tsent$/m);
+    expect(result.stdout).toMatch(/^token\t.*a header cannot hold the token/m);
+    const received = (path: string) =>
+      receiver.requests.filter((one) => one.path === path);
+    expect(received("/s3cret")).toHaveLength(1);
+    expect(
+      received("/").map(({ headers }) => headers["authorization"]),
+    ).toEqual([`Basic ${Buffer.from("me:s3cret!").toString("base64")}`]);
     const shown = await host.livecert.run(["config", "show", ...flags]);
     const asJson = await host.livecert.run([
       "config",

@@ -1,5 +1,6 @@
 /** One request to a webhook or chat; Node's own client. */
 import { createHmac } from "node:crypto";
+import { unescape } from "node:querystring";
 import type { Message } from "../../core/incidents/message.ts";
 import { chatPayload, type Payload } from "../../core/notify/payloads.ts";
 import type {
@@ -72,12 +73,15 @@ async function post(
     signal,
   }: { readonly payload: Payload; readonly signal: AbortSignal },
 ): Promise<void> {
-  if (!/^https?:\/\/./.test(url))
-    throw new Unsendable("the url does not begin with https:// or http://");
-  const answer = await request(url, {
+  const { address, authorization } = parseUrl(url);
+  const answer = await request(address, {
     method: "POST",
     body,
-    headers: { "user-agent": `livecert/${version}`, ...headers },
+    headers: {
+      "user-agent": `livecert/${version}`,
+      ...authorization,
+      ...headers,
+    },
     // Another address is not the one that the secret was meant for.
     redirect: "manual",
     signal,
@@ -90,17 +94,36 @@ async function post(
     );
 }
 
+/** A user and password in it become what curl makes of them (RFC 7617); fetch refuses them. */
+function parseUrl(text: string): {
+  readonly address: URL;
+  readonly authorization: Readonly<Record<string, string>>;
+} {
+  const address = URL.canParse(text) ? new URL(text) : null;
+  if (address === null || !/^https?:$/.test(address.protocol))
+    throw new Unsendable("the url is none of the form https://HOST/PATH");
+  const { username, password } = address;
+  if (username + password === "") return { address, authorization: {} };
+  address.username = "";
+  address.password = "";
+  const login = `${unescape(username)}:${unescape(password)}`;
+  const encoded = Buffer.from(login).toString("base64");
+  return { address, authorization: { authorization: `Basic ${encoded}` } };
+}
+
 /** RFC 9110, 15.5: what a receiver says of the content, not of who sends it, where to or how often. */
 const aboutContent: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 
 /** What fetch says of a failure holds the address, which is a secret; the system's code does not. */
-async function request(url: string, init: RequestInit): Promise<Response> {
+async function request(url: URL, init: RequestInit): Promise<Response> {
   try {
     return await fetch(url, init);
   } catch (error) {
     if (init.signal?.aborted === true) throw error;
     const { cause } = error as { readonly cause?: { readonly code?: unknown } };
-    const code = typeof cause?.code === "string" ? `: ${cause.code}` : "";
+    if (cause === undefined)
+      throw new Unsendable("a header cannot hold the token or secret");
+    const code = typeof cause.code === "string" ? `: ${cause.code}` : "";
     throw new Unsendable(`the receiver cannot be reached${code}`);
   }
 }

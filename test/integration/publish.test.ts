@@ -21,9 +21,12 @@ import {
   type PublishResult,
 } from "../../src/adapters/publish/publish.ts";
 import { versionId } from "../../src/core/publish/record.ts";
-import type { PublicationSetting } from "../../src/core/settings/publications.ts";
+import {
+  layouts,
+  type PublicationSetting,
+} from "../../src/core/settings/publications.ts";
 import { livecertProgram } from "../support/livecert.ts";
-import { start } from "../support/run.ts";
+import { mustRun, start } from "../support/run.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -108,6 +111,52 @@ describe("publishSet", () => {
       expect(await readFile(outside, "utf8")).toBe("untouched");
     },
   );
+
+  it.each(layouts)(
+    "leaves the old set as it was in the layout %s where one of its files cannot be replaced",
+    async (layout) => {
+      await using temporary = await temporaryDirectory();
+      const files = [
+        { kind: "fullchain", name: "ssl.crt" },
+        { kind: "key", name: "ssl.key" },
+      ] as const;
+      const setting = settingFor(temporary.path, { layout, files });
+      for (const { name } of files)
+        await writeFile(join(temporary.path, name), "old");
+      const key = join(temporary.path, "ssl.key");
+      await mustRun("chattr", ["+i", key]);
+      try {
+        const result = await publish(setting, "new");
+        expect(result).toMatchObject({
+          kind: "failed",
+          reason: expect.stringContaining("not permitted") as string,
+          remedy: expect.stringContaining("lsattr") as string,
+        });
+      } finally {
+        await mustRun("chattr", ["-i", key]);
+      }
+      for (const { name } of files)
+        expect(await readFile(join(temporary.path, name), "utf8")).toBe("old");
+      const later = new Date("2026-11-24T00:01:00Z");
+      expect(await publish(setting, "newer", later)).toMatchObject({
+        kind: "done",
+      });
+      for (const { name } of files)
+        expect(await readFile(join(temporary.path, name), "utf8")).toBe(
+          "newer",
+        );
+      const left = await readdir(temporary.path);
+      expect(left.filter((name) => name.includes(".tmp-"))).toEqual([]);
+    },
+  );
+
+  it("says that a directory has the name of a file", async () => {
+    await using temporary = await temporaryDirectory();
+    await mkdir(join(temporary.path, "ssl.key"));
+    expect(await refusal(settingFor(temporary.path))).toContain(
+      "a directory is in the way",
+    );
+  });
 
   it("keeps the inode of a file in place", async () => {
     await using temporary = await temporaryDirectory();

@@ -16,6 +16,9 @@ export const nginxImage = "livecert-test/nginx";
 /** Debian's client, of the engine's own release. */
 const dockerProgram = "/usr/bin/docker";
 
+/** Building an image asks for packages where there is no network, which takes its time to fail. */
+const commandLimitMs = 600_000;
+
 /** Engines that follow one another keep their images here. */
 const dataDirectory = join(tmpdir(), "docker");
 
@@ -114,7 +117,7 @@ export class DockerEngine implements AsyncDisposable {
   }
 
   get #options(): RunOptions {
-    return { environment: this.environment };
+    return { environment: this.environment, limitMs: commandLimitMs };
   }
 
   async #log(): Promise<string> {

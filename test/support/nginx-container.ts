@@ -18,6 +18,10 @@ export interface NginxContainerOptions {
   readonly sites: readonly (Pair & { readonly name: string })[];
   /** What PID 1 is: Nginx's master, or tini with supervisord below it, as in AzuraCast. */
   readonly runs?: "nginx" | "supervisord";
+  /** In place of what `runs` says. */
+  readonly command?: readonly string[];
+  /** Where that command is started. */
+  readonly workingDirectory?: string;
   /** Further options of `docker run`, e.g. labels. */
   readonly options?: readonly string[];
 }
@@ -47,14 +51,16 @@ export class NginxContainer {
   /** `docker run`: a new container of this name. */
   async start(): Promise<void> {
     const { engine, volumes, runs = "nginx", options = [] } = this.#options;
+    const { command = commands[runs], workingDirectory = "/" } = this.#options;
     await engine.do(
       ...["run", "--detach", "--name", this.name],
       ...["--publish", `${this.address}:443`],
       ...["--volume", `${this.#configurations}:/etc/nginx:ro`],
       ...volumes.flatMap((volume) => ["--volume", volume]),
       ...options,
+      ...["--workdir", workingDirectory],
       nginxImage,
-      ...commands[runs],
+      ...command,
     );
     const { name = "" } = this.#options.sites[0] ?? {};
     await waitFor(`${this.name} serves`, async () => {

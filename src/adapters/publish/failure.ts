@@ -13,7 +13,18 @@ const failures: Readonly<Record<string, readonly [string, string | null]>> = {
   EDQUOT: ["its owner's quota is used up", "make room, then livecert retry"],
   EROFS: ["it is read-only there", sandboxRemedy],
   EACCES: ["permission denied", sandboxRemedy],
-  EPERM: ["not permitted", sandboxRemedy],
+  EPERM: [
+    "not permitted",
+    `lsattr shows whether it is immutable; ${sandboxRemedy}`,
+  ],
+  EISDIR: [
+    "a directory is in the way",
+    "remove it, or give the file another name",
+  ],
+  EXDEV: [
+    "a mount of its own is in the way",
+    "publish to that mount itself, or unmount it",
+  ],
   ENOENT: [
     "it does not exist",
     "make the directory, or mend the configuration",

@@ -17,6 +17,7 @@ import {
   fsyncSync,
   ftruncateSync,
   futimesSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -174,7 +175,10 @@ function adopt(
   store: HeldDirectory,
   order: Order,
 ): boolean {
-  if (order.adopt === null || lookAt(store, currentName) !== null) return false;
+  if (order.adopt === null) return false;
+  // A run that was killed has made it already.
+  if (lookAt(store, currentName) !== null)
+    return lookAt(store, order.adopt) !== null;
   const contents = new Map<string, Uint8Array>();
   for (const { name } of order.files) {
     if (lookAt(directory, name)?.isFile() !== true) return false;
@@ -275,15 +279,10 @@ function publish(
 ): void {
   switch (order.layout) {
     case "versioned":
+      // Links that somebody replaced lead to the present version first, so that one rename changes all of them.
+      linkFiles(directory, order, namesInPresent(store));
       makePresent(store, version, order);
-      for (const { name } of order.files)
-        pointTo(
-          directory,
-          name,
-          linkOf(order, name),
-          temporaryPrefix(order.name),
-        );
-      directory.sync();
+      linkFiles(directory, order, null);
       return;
     case "files":
       replaceFiles(directory, readVersion(store, version, order), order);
@@ -294,6 +293,41 @@ function publish(
       makePresent(store, version, order);
       return;
   }
+}
+
+/** null: there is no present version, or not one of ours. */
+function namesInPresent(store: HeldDirectory): readonly string[] {
+  const present = targetOf(store, currentName);
+  if (present === null || lookAt(store, present)?.isDirectory() !== true)
+    return [];
+  using directory = store.enter(present);
+  return directory.names();
+}
+
+/** @param only null: all of them */
+function linkFiles(
+  directory: HeldDirectory,
+  order: Order,
+  only: readonly string[] | null,
+): void {
+  const prefix = temporaryPrefix(order.name);
+  const due = order.files
+    .filter(({ name }) => only?.includes(name) ?? true)
+    .filter(({ name }) => targetOf(directory, name) !== linkOf(order, name))
+    .map((file) => ({ file, temporary: `${prefix}${file.name}` }));
+  try {
+    for (const { file, temporary } of due)
+      symlinkSync(linkOf(order, file.name), directory.at(temporary));
+    renameAll(directory, due, prefix);
+  } catch (error) {
+    for (const { temporary } of due)
+      attempt(() => unlinkSync(directory.at(temporary)));
+    throw error;
+  }
+  directory.sync();
+  for (const { file } of due)
+    if (targetOf(directory, file.name) !== linkOf(order, file.name))
+      throw swapped(file.name);
 }
 
 /** The version that is replaced bears the time of it, which a crash in between makes too early at most. */
@@ -308,31 +342,26 @@ function makePresent(
       using replaced = store.enter(present);
       futimesSync(replaced.fd, nowMs / 1_000, nowMs / 1_000);
     });
-  pointTo(store, currentName, version, unfinished);
+  pointTo(store, version);
 }
 
 function linkOf({ name: publication }: Order, name: string): string {
   return `${storeName(publication)}/${currentName}/${name}`;
 }
 
-/** One rename: whoever looks finds the old target or the new one. */
-function pointTo(
-  directory: HeldDirectory,
-  name: string,
-  target: string,
-  prefix: string,
-): void {
-  if (targetOf(directory, name) === target) return;
-  const temporary = `${prefix}${name}`;
-  symlinkSync(target, directory.at(temporary));
+/** One rename: whoever looks finds the old version or the new one. */
+function pointTo(store: HeldDirectory, version: string): void {
+  if (targetOf(store, currentName) === version) return;
+  const temporary = `${unfinished}${currentName}`;
+  symlinkSync(version, store.at(temporary));
   try {
-    renameSync(directory.at(temporary), directory.at(name));
+    renameSync(store.at(temporary), store.at(currentName));
   } catch (error) {
-    attempt(() => unlinkSync(directory.at(temporary)));
+    attempt(() => unlinkSync(store.at(temporary)));
     throw error;
   }
-  directory.sync();
-  if (targetOf(directory, name) !== target) throw swapped(name);
+  store.sync();
+  if (targetOf(store, currentName) !== version) throw swapped(currentName);
 }
 
 /** null where there is no link. */
@@ -381,8 +410,7 @@ function replaceFiles(
     const inodes = temporaries.map(({ temporary }) =>
       String(lookAt(directory, temporary)?.ino),
     );
-    for (const { file, temporary } of temporaries)
-      renameSync(directory.at(temporary), directory.at(file.name));
+    renameAll(directory, temporaries, prefix);
     directory.sync();
     for (const [index, { file }] of temporaries.entries())
       if (String(lookAt(directory, file.name)?.ino) !== inodes[index])
@@ -394,6 +422,33 @@ function replaceFiles(
   }
 }
 
+/** All of them or, where one cannot be replaced (it is immutable, or a directory), none. */
+function renameAll(
+  directory: HeldDirectory,
+  files: readonly { readonly file: OrderedFile; readonly temporary: string }[],
+  prefix: string,
+): void {
+  const old = (name: string): string => directory.at(`${prefix}old-${name}`);
+  const undo: (() => void)[] = [];
+  try {
+    for (const { file } of files)
+      attempt(() => linkSync(directory.at(file.name), old(file.name)));
+    for (const { file, temporary } of files) {
+      const place = directory.at(file.name);
+      const isNew = lookAt(directory, file.name) === null;
+      renameSync(directory.at(temporary), place);
+      undo.push(() =>
+        isNew ? unlinkSync(place) : renameSync(old(file.name), place),
+      );
+    }
+  } catch (error) {
+    for (const takeBack of undo.reverse()) attempt(takeBack);
+    throw error;
+  } finally {
+    for (const { file } of files) attempt(() => unlinkSync(old(file.name)));
+  }
+}
+
 const overwrite = constants.O_WRONLY | constants.O_NOFOLLOW;
 
 /** For files that are mounted singly: the same inode gets the new bytes, and a reader may meet half of them. */
@@ -402,21 +457,32 @@ function rewriteFiles(
   contents: Contents,
   order: Order,
 ): void {
-  for (const file of order.files) {
-    const content = contentOf(contents, file.name);
-    if (lookAt(directory, file.name) === null)
-      writeNew(directory, file.name, file, content, order);
-    else rewrite(directory, file, content, order);
+  const undo: (() => void)[] = [];
+  try {
+    for (const file of order.files) {
+      const content = contentOf(contents, file.name);
+      if (lookAt(directory, file.name) === null) {
+        writeNew(directory, file.name, file, content, order);
+        undo.push(() => unlinkSync(directory.at(file.name)));
+        continue;
+      }
+      const before = readWhole(directory, file.name);
+      rewrite(directory, file, { before, content }, order);
+      const back = { before: content, content: before };
+      undo.push(() => rewrite(directory, file, back, order));
+    }
+  } catch (error) {
+    for (const takeBack of undo.reverse()) attempt(takeBack);
+    throw error;
   }
 }
 
 function rewrite(
   directory: HeldDirectory,
   { name, mode }: OrderedFile,
-  content: Uint8Array,
+  { before, content }: Record<"before" | "content", Uint8Array>,
   order: Order,
 ): void {
-  const before = readWhole(directory, name);
   const fd = openSync(directory.at(name), overwrite);
   try {
     refuseUnusual(fstatSync(fd), name);

@@ -1,6 +1,7 @@
 /**
  * AzuraCast's layout: the web container keeps `acme.crt` and `acme.key` in a volume and loads them through the links
- * `ssl.crt` and `ssl.key`; Nginx runs under supervisord. A renewal replaces `acme.crt`, keeps key and links, and tells nobody.
+ * `ssl.crt` and `ssl.key`, which are absolute and so mean something in the container only; Nginx runs under supervisord. A
+ * renewal replaces `acme.crt`, keeps key and links, and tells nobody.
  */
 import { rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -41,7 +42,7 @@ test("status names the certificate that is renewed and not served, and the watch
   await write("acme.key", key);
   const first = await renew();
   for (const kind of ["crt", "key"])
-    await symlink(`acme.${kind}`, join(volume, `ssl.${kind}`));
+    await symlink(`${storage}/acme.${kind}`, join(volume, `ssl.${kind}`));
   const web = await bed.nginx("azuracast", {
     runs: "supervisord",
     volumes: [`azuracast_acme:${storage}`],
@@ -57,7 +58,7 @@ test("status names the certificate that is renewed and not served, and the watch
   const second = await renew();
   expect(await web.served(name)).toBe(first);
   const status = await bed.document(targets, "status");
-  const certificate = join(volume, "ssl.crt");
+  const certificate = join(volume, "acme.crt");
   expect(status.lineages).toContainEqual(
     expect.objectContaining({ path: certificate, outcome: "stale" }),
   );

@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     root: resolve(import.meta.dirname, "../../.."),
     include: ["test/slow/docker/*.test.ts"],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     // One engine at a time.
     fileParallelism: false,
     bail: 1,

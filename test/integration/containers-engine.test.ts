@@ -217,6 +217,21 @@ describe("findEndpoints", () => {
     ]);
   });
 
+  it("takes no other engine for a context that is named and not there", async () => {
+    await using directory = await temporaryDirectory();
+    const environment = {
+      DOCKER_CONFIG: directory.path,
+      DOCKER_CONTEXT: "gone",
+      CONTAINER_HOST: "unix:///run/podman.sock",
+    };
+    const [endpoint, ...others] = findEndpoints(environment);
+    expect(others).toEqual([]);
+    expect(endpoint).toMatchObject({
+      kind: "unsupported",
+      name: "the Docker context gone",
+    });
+  });
+
   it("finds Podman's socket in the user's runtime directory", async () => {
     await using fake = await engineThat(says(200, "{}"));
     const { endpoint } = fake.engine;

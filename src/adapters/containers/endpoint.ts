@@ -90,7 +90,7 @@ function configurationDirectory(environment: Environment): string {
   return given === "" ? join(environment["HOME"] ?? "/root", ".docker") : given;
 }
 
-/** null: the default context, or one that cannot be read. */
+/** null: the default context. One that cannot be read is no leave to talk to another engine. */
 function contextEndpoint(environment: Environment): Endpoint | null {
   const directory = configurationDirectory(environment);
   const name =
@@ -102,7 +102,12 @@ function contextEndpoint(environment: Environment): Endpoint | null {
   const contexts = join(directory, "contexts");
   const meta = readJson(join(contexts, "meta", digest, "meta.json"));
   const host = textAt(valueAt(valueAt(meta, "Endpoints"), "docker"), "Host");
-  if (host === null) return null;
+  if (host === null)
+    return {
+      kind: "unsupported",
+      name: `the Docker context ${name}`,
+      reason: `is not described in ${join(contexts, "meta")} (docker context ls)`,
+    };
   const certificates = join(contexts, "tls", digest, "docker");
   return parseEndpoint(
     host,

@@ -43,3 +43,14 @@ export function isOn(levels: Levels, name: string): boolean {
 export function isOff(levels: Levels, name: string): boolean {
   return argumentOf(levels, name)?.toLowerCase() === "off";
 }
+
+/** Blocks whose bodies are data, whatever the words in them look like. */
+export const dataBlocks: ReadonlySet<string> = new Set([
+  "map",
+  "geo",
+  "geoip",
+  "types",
+  "split_clients",
+  "charset_map",
+  "match",
+]);

@@ -62,7 +62,7 @@ function readEvents(
   const events: Event[] = [];
   let words: Token[] = [];
   let depth = 0;
-  for (const token of lex(text).tokens) {
+  for (const token of lex(text, [])) {
     switch (token.kind) {
       case "word":
         words.push(token);

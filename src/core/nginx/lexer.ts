@@ -15,18 +15,15 @@ export interface Token {
   readonly offset: number;
 }
 
-export interface Lexed {
-  readonly tokens: readonly Token[];
-  /** Where Nginx would have stopped. */
-  readonly problems: readonly {
-    readonly line: number;
-    readonly message: string;
-  }[];
+/** Where Nginx would have stopped. */
+export interface LexicalProblem {
+  readonly line: number;
+  readonly message: string;
 }
 
 interface Cursor {
   readonly text: string;
-  readonly problems: { line: number; message: string }[];
+  readonly problems: LexicalProblem[];
   position: number;
   line: number;
 }
@@ -45,15 +42,22 @@ const backslash = 92;
 const openingBrace = 123;
 const closingBrace = 125;
 
-export function lex(text: string): Lexed {
-  const cursor: Cursor = { text, problems: [], position: 0, line: 1 };
-  const tokens: Token[] = [];
+/**
+ * One token after the other, since a dump with tables of addresses has millions of them.
+ *
+ * @param problems takes what is found on the way
+ */
+export function* lex(
+  text: string,
+  problems: LexicalProblem[],
+): Generator<Token, undefined> {
+  const cursor: Cursor = { text, problems, position: 0, line: 1 };
   let directive: string | null = null;
 
   skipBlanks(cursor);
   while (cursor.position < text.length) {
     const token = readToken(cursor);
-    tokens.push(token);
+    yield token;
     if (token.kind === "word") {
       directive ??= token.text;
     } else if (token.kind !== "comment") {
@@ -64,7 +68,6 @@ export function lex(text: string): Lexed {
     }
     skipBlanks(cursor);
   }
-  return { tokens, problems: cursor.problems };
 }
 
 function isLuaBlock(directive: string | null): boolean {

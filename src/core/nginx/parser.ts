@@ -1,6 +1,6 @@
 import { concealKeyMaterial } from "./conceal.ts";
 import { lex } from "./lexer.ts";
-import type { Token } from "./lexer.ts";
+import type { LexicalProblem, Token } from "./lexer.ts";
 
 /** A node of the configuration tree. Includes are directives like any other here; see includes.ts. */
 export interface Directive {
@@ -28,16 +28,15 @@ export interface ParsedFile {
 
 /** Reads one file on its own, as Nginx does: a block cannot end in another file. Never throws. */
 export function parseFile(file: string, text: string): ParsedFile {
-  const lexed = lex(text);
-  const problems: Problem[] = lexed.problems.map((problem) => ({
-    file,
-    ...problem,
-  }));
-  const builder = new TreeBuilder(file, problems);
-  for (const token of lexed.tokens) {
+  const lexical: LexicalProblem[] = [];
+  const structural: Problem[] = [];
+  const builder = new TreeBuilder(file, structural);
+  for (const token of lex(text, lexical)) {
     builder.take(token);
   }
-  return { directives: builder.finish(), problems };
+  const directives = builder.finish();
+  const problems = lexical.map((problem) => ({ file, ...problem }));
+  return { directives, problems: [...problems, ...structural] };
 }
 
 interface OpenBlock {

@@ -1,6 +1,6 @@
 import { effectivePairs, readFileName } from "./certificates.ts";
 import type { Reading } from "./certificates.ts";
-import { argumentOf, levelOf } from "./directives.ts";
+import { argumentOf, dataBlocks, levelOf } from "./directives.ts";
 import type {
   CertificatePair,
   CertificateReference,
@@ -17,17 +17,6 @@ export interface ContextTree extends Reading {
     readonly directives: readonly Directive[];
   }[];
 }
-
-/** Blocks whose bodies are data, whatever the words in them look like. */
-const dataBlocks: ReadonlySet<string> = new Set([
-  "map",
-  "geo",
-  "geoip",
-  "types",
-  "split_clients",
-  "charset_map",
-  "match",
-]);
 
 /** `ssl_certificate`, `proxy_ssl_trusted_certificate`, `lua_ssl_certificate`, and what other modules call alike. */
 const namesCertificate = /(?:^|_)(?:ssl(?:_\w+)?|trusted)_certificate$/;

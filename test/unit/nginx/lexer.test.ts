@@ -1,11 +1,24 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { lex } from "../../../src/core/nginx/lexer.ts";
+import {
+  lex,
+  type LexicalProblem,
+  type Token,
+} from "../../../src/core/nginx/lexer.ts";
+
+/** To the end of the text. */
+function lexAll(text: string): {
+  readonly tokens: readonly Token[];
+  readonly problems: readonly LexicalProblem[];
+} {
+  const problems: LexicalProblem[] = [];
+  return { tokens: [...lex(text, problems)], problems };
+}
 
 /** Words as they are, `;` `{` `}` for themselves, comments left out. */
 function shorten(text: string): readonly string[] {
   const marks = { end: ";", open: "{", close: "}" };
-  return lex(text)
+  return lexAll(text)
     .tokens.filter(({ kind }) => kind !== "comment")
     .map((token) =>
       token.kind === "word" || token.kind === "comment"
@@ -34,11 +47,11 @@ describe("words", () => {
     ["é ü;", ["é", "ü", ";"]],
   ])("reads %j as Nginx does", (text, words) => {
     expect(shorten(text)).toEqual(words);
-    expect(lex(text).problems).toEqual([]);
+    expect(lexAll(text).problems).toEqual([]);
   });
 
   test("carry the line and the offset of their first character", () => {
-    const { tokens } = lex('a\n  "b\n\nc" \\\nd # e\nf;');
+    const { tokens } = lexAll('a\n  "b\n\nc" \\\nd # e\nf;');
     expect(tokens.map(({ line, offset }) => [line, offset])).toEqual([
       [1, 0],
       [2, 4],
@@ -77,7 +90,7 @@ describe("Lua blocks", () => {
   });
 
   test("count for the lines after them", () => {
-    const last = lex("x_by_lua_block {\n\n}\nb;").tokens.at(-2);
+    const last = lexAll("x_by_lua_block {\n\n}\nb;").tokens.at(-2);
     expect(last).toMatchObject({ text: "b", line: 4 });
   });
 });
@@ -92,7 +105,7 @@ describe("what Nginx refuses", () => {
       "a closing quote is followed by something else than a space or the directive's end",
     ],
   ])("is reported with its line: %j", (text, line, message) => {
-    expect(lex(text).problems).toEqual([{ line, message }]);
+    expect(lexAll(text).problems).toEqual([{ line, message }]);
   });
 });
 
@@ -113,7 +126,7 @@ const nastyText = fc
 test("never throws or hangs, and goes through the text in order", () => {
   fc.assert(
     fc.property(nastyText, (text) => {
-      const { tokens, problems } = lex(text);
+      const { tokens, problems } = lexAll(text);
       for (const [index, { offset, line }] of tokens.entries()) {
         const before = tokens[index - 1];
         expect(offset).toBeGreaterThan(before?.offset ?? -1);

@@ -76,6 +76,20 @@ test("words in data blocks are no directives", () => {
   ]);
 });
 
+test("what a table includes is not read as directives", () => {
+  const model = modelOf({
+    "/etc/nginx/nginx.conf":
+      "events {}\nhttp {\n geo $a { include a.geo; }\n include b.conf;\n}\n",
+    "/etc/nginx/a.geo": "192.0.2.0/24 ssl_certificate;\nnever closed {\n",
+    "/etc/nginx/b.conf":
+      "server { server_name t.test; ssl_certificate c; ssl_certificate_key k; }\n",
+  });
+  expect(model.problems).toEqual([]);
+  expect(referenceLines(model)).toEqual([
+    "1 ssl_certificate /etc/nginx/c /etc/nginx/k: t.test",
+  ]);
+});
+
 test("Lua is passed over, and what stands beside it is read", () => {
   const model = fixtureModel("lua-blocks");
   expect(model.problems).toEqual([]);

@@ -7,7 +7,7 @@ import { readCertificates } from "../adapters/tls/certificate.ts";
 import type { Certificate } from "../core/certificate/certificate.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { CertificateSource, NginxModel } from "../core/nginx/model.ts";
-import { certificateSources } from "../core/nginx/sources.ts";
+import { certificateSources, isLegible } from "../core/nginx/sources.ts";
 import type { Target } from "../ports.ts";
 import type { Candidate } from "./assess.ts";
 import type { SourceFiles } from "./examine.ts";
@@ -130,7 +130,8 @@ function escaped(text: string): string {
 function unservedSources(model: NginxModel): readonly CertificateSource[] {
   return model.references
     .filter(
-      ({ directive, inline }) => directive !== "ssl_certificate" && !inline,
+      ({ directive, inline, certificate }) =>
+        directive !== "ssl_certificate" && !inline && isLegible(certificate),
     )
     .map(({ certificate, key, file, line, dynamic }) => ({
       id: key === null ? certificate : `${certificate} ${key}`,

@@ -11,6 +11,7 @@ import type { Directive, Problem } from "./parser.ts";
 import { resolvePath } from "./paths.ts";
 import { readReferences } from "./references.ts";
 import type { ContextTree } from "./references.ts";
+import { isLegible } from "./sources.ts";
 
 /** What the dump does not say. */
 export interface DumpEnvironment {
@@ -42,11 +43,13 @@ export function readModel(
   const servers = trees.flatMap((tree) =>
     tree.servers.map(({ server }) => server),
   );
+  const references = trees.flatMap(readReferences);
+  problems.push(...illegible(references));
   return {
     files: files.map(({ path }) => path),
     hostname,
     servers,
-    references: trees.flatMap(readReferences),
+    references,
     pidFile: pidFile(main, prefix),
     errorLogs: errorLogs(main, prefix),
     certificateCount: servers.reduce((sum, { pairs }) => sum + pairs.length, 0),
@@ -54,6 +57,19 @@ export function readModel(
     masterProcess: !isOff([main], "master_process"),
     problems,
   };
+}
+
+function illegible(references: NginxModel["references"]): readonly Problem[] {
+  return references
+    .filter(
+      ({ certificate, key }) => !isLegible(certificate) || !isLegible(key),
+    )
+    .map(({ file, line }) => ({
+      file,
+      line,
+      message:
+        "the file name is not UTF-8, so livecert cannot look after this certificate",
+    }));
 }
 
 const contexts = ["http", "stream", "mail"] as const satisfies NginxContext[];

@@ -8,7 +8,8 @@ import type {
 
 /**
  * Each distinct pair that Nginx loads to serve with, in the order of the configuration; those named by variables are
- * marked. Left out is a certificate that is no file; a key that is none (`engine:`, `store:`, `data:`) is null.
+ * marked. Left out is a certificate that is no file, and a pair with a name that cannot be told (`isLegible`); a key that is
+ * none (`engine:`, `store:`, `data:`) is null.
  */
 export function certificateSources(
   model: NginxModel,
@@ -40,10 +41,18 @@ export function certificateSources(
 /** The block's pairs whose certificate is a file, keys that are none as null. */
 function filePairs({ pairs }: ServerBlock): readonly CertificatePair[] {
   return pairs
-    .filter(({ certificate }) => !isInline(certificate))
+    .filter(
+      ({ certificate, key }) =>
+        !isInline(certificate) && isLegible(certificate) && isLegible(key),
+    )
     .map((pair) =>
       pair.key !== null && isInline(pair.key) ? { ...pair, key: null } : pair,
     );
+}
+
+/** False for a name that is not UTF-8: Nginx loads it, but under the name that is left of it there is no file. */
+export function isLegible(path: string | null): boolean {
+  return path?.includes("\ufffd") !== true;
 }
 
 function sourceId({

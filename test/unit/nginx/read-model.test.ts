@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import type { NginxModel } from "../../../src/core/nginx/model.ts";
 import { readModel } from "../../../src/core/nginx/read-model.ts";
+import { certificateSources } from "../../../src/core/nginx/sources.ts";
 import { fixtureModel, modelOf, modelOfHttp } from "./fixture.ts";
 
 /** Certificate and key of each server block, by its first name or line. */
@@ -88,6 +89,20 @@ test("what a table includes is not read as directives", () => {
   expect(referenceLines(model)).toEqual([
     "1 ssl_certificate /etc/nginx/c /etc/nginx/k: t.test",
   ]);
+});
+
+test("a file name that is not UTF-8 is told, and nobody is asked for a file of the name that is left of it", () => {
+  const model = modelOfHttp(
+    "server { listen 443 ssl; ssl_certificate m\ufffdller.crt; ssl_certificate_key k; }",
+  );
+  expect(model.problems).toEqual([
+    {
+      file: "/etc/nginx/nginx.conf",
+      line: 3,
+      message: expect.stringContaining("not UTF-8") as string,
+    },
+  ]);
+  expect(certificateSources(model)).toEqual([]);
 });
 
 test("Lua is passed over, and what stands beside it is read", () => {

@@ -5,7 +5,7 @@
 import pMap from "p-map";
 import { covers } from "../adapters/tls/covers.ts";
 import type { Certificate } from "../core/certificate/certificate.ts";
-import type { Served } from "../core/decision/decide.ts";
+import type { Evidence, Served } from "../core/decision/decide.ts";
 import type { SourceRecord } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { CertificateSource } from "../core/nginx/model.ts";
@@ -31,6 +31,7 @@ import {
 import {
   observe,
   planProbes,
+  isNotLoaded,
   presentBundle,
   servedOf,
   type ObservedPoint,
@@ -189,7 +190,8 @@ async function judge(
 ): Promise<Assessment> {
   const { candidate, record, plan } = prepared;
   const examined = await knowingServedIssuers(world, prepared, points, options);
-  const served = servedOf(points, evidenceOf(discovery, examined, points));
+  const evidence = evidenceOf(discovery, { ...prepared, examined }, points);
+  const served = servedOf(points, evidence);
   const findings = [
     ...copyFindings(candidate),
     ...examined.examination.findings,
@@ -244,13 +246,13 @@ async function knowingServedIssuers(
 
 /**
  * Where no handshake can be expected to show the certificate: what was seen in spite of that, or else that workers which
- * started after the files were written have loaded them.
+ * started after the files were written have loaded them, provided that their configuration names these.
  */
 function evidenceOf(
   { state }: Discovery,
-  examined: Examined,
+  { examined, plan }: Prepared,
   points: readonly ObservedPoint[],
-): "loaded" | "not-loaded" {
+): Evidence {
   const seen = points.flatMap((point) => presentBundle(point) ?? []);
   const expected = examined.examination.bundle?.bundle256;
   if (seen.length > 0)
@@ -260,7 +262,18 @@ function evidenceOf(
   const startedMs =
     state.kind === "running" ? state.youngestWorkerStartMs : null;
   if (startedMs === null || examined.changedAt === null) return "not-loaded";
-  return startedMs > examined.changedAt.getTime() ? "loaded" : "not-loaded";
+  if (startedMs <= examined.changedAt.getTime()) return "not-loaded";
+  return isOnlyInEdit(plan, points) ? "configuration-pending" : "loaded";
+}
+
+/** Every point is one that Nginx does not have yet. */
+function isOnlyInEdit(
+  plan: ProbePlan | null,
+  points: readonly ObservedPoint[],
+): boolean {
+  return (
+    points.length > 0 && points.every(({ point }) => isNotLoaded(plan, point))
+  );
 }
 
 function copyFindings({

@@ -6,7 +6,7 @@ import pMap from "p-map";
 import { covers } from "../adapters/tls/covers.ts";
 import { probe, type Observation } from "../adapters/tls/probe.ts";
 import type { Bundle, KeyAlgorithm } from "../core/certificate/certificate.ts";
-import type { Served } from "../core/decision/decide.ts";
+import type { Evidence, Served } from "../core/decision/decide.ts";
 import type { Generation } from "../core/decision/record.ts";
 import type {
   CertificateSource,
@@ -84,6 +84,14 @@ export function planProbes(input: {
     serverNames,
     notLoaded: new Set(notLoaded.map(({ id }) => id)),
   };
+}
+
+/** Only the configuration on disk has this point. */
+export function isNotLoaded(
+  plan: ProbePlan | null,
+  point: ObservedPoint["point"],
+): boolean {
+  return point !== null && plan?.notLoaded.has(point.id) === true;
 }
 
 function keyAlgorithmOf(keyType: string): KeyAlgorithm {
@@ -285,7 +293,7 @@ function doubtAbout(
 /** The three cases that decide needs, of all points of one source. */
 export function servedOf(
   points: readonly ObservedPoint[],
-  evidence: "loaded" | "not-loaded",
+  evidence: Evidence,
 ): Served {
   const verdicts = new Set(points.map(({ sight }) => sight.verdict));
   if (verdicts.has("stale") || verdicts.has("broken"))

@@ -21,7 +21,7 @@ import {
 import { findCulprits } from "./culprits.ts";
 import { discover, type Discovery } from "./discover.ts";
 import { notKnownToBeServed } from "./known.ts";
-import type { ObservedPoint } from "./observe.ts";
+import { isNotLoaded } from "./observe.ts";
 import { rolledBackFiles } from "./publish/publish.ts";
 import { situate } from "./situation.ts";
 import type { TargetRun } from "./target-run.ts";
@@ -189,7 +189,7 @@ function isDifferent({ candidate, served }: Assessment): boolean {
   if (candidate.source === null || candidate.source.dynamic) return false;
   return (
     served.kind === "different" ||
-    (served.kind === "unseen" && served.evidence === "not-loaded")
+    (served.kind === "unseen" && served.evidence !== "loaded")
   );
 }
 
@@ -240,13 +240,6 @@ function isServedNowhere({ points, plan }: Assessment): boolean {
         !covers(sight.bundle.leaf, servername),
     )
   );
-}
-
-function isNotLoaded(
-  plan: Assessment["plan"],
-  point: ObservedPoint["point"],
-): boolean {
-  return point !== null && plan?.notLoaded.has(point.id) === true;
 }
 
 /** The reload goes ahead in spite of a bad source, whose time is over: said loudly. */

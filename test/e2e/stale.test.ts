@@ -186,7 +186,9 @@ describe("a copy that no renewal changes", () => {
         expect(lineage?.probes).toMatchObject([
           { expected, before, verdict: "stale" },
         ]);
-        expect(lineage?.remedy).toContain(certificate);
+        expect(lineage?.remedy).toContain(
+          `${certificate} (and the directive of its key privkey.pem beside it)`,
+        );
         expect(lineage?.findings).toMatchObject([
           { rule: "source/outdated-copy", severity: "warning" },
         ]);
@@ -202,6 +204,33 @@ describe("a copy that no renewal changes", () => {
     await using bed = await serve(copied);
     const { exitCode } = await bed.host.livecert.document(["status"]);
     expect(exitCode).toBe(0);
+  });
+
+  it("is not called loaded where the directive was mended and no reload followed", async () => {
+    await using bed = await serve(copied);
+    const { host, address } = bed;
+    await host.renew("a.test");
+    await host.nginx.reload();
+    const copy = await host.livecert.document(["deploy", "a.test"]);
+    expect(copy.outcome).toBe("stale");
+    await host.nginx.configure({ http: block(address, host.pair("a.test")) });
+
+    const document = await host.livecert.document(["deploy", "a.test"]);
+    expect(document).toMatchObject({ outcome: "unverified", reloads: 0 });
+    expect(document.lineages).toMatchObject([
+      {
+        reason: `only an edit that nobody has loaded yet names it: ${host.nginx.configuration}`,
+        remedy:
+          "once that edit is to be loaded: livecert deploy a.test --force",
+      },
+    ]);
+    const forced = await host.livecert.document([
+      "deploy",
+      "a.test",
+      "--force",
+    ]);
+    expect(forced).toMatchObject({ outcome: "deployed", reloads: 1 });
+    expect(await host.isLive("a.test", address)).toBe(true);
   });
 
   it("is deployed with the lineage once it is refreshed, also by a retry", async () => {

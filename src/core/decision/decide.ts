@@ -11,11 +11,14 @@ export type Served =
   | { readonly kind: "same" }
   /** At least one point shows another certificate or refuses the handshake. */
   | { readonly kind: "different" }
-  /**
-   * No point could be judged. Second-best evidence: the youngest workers started after (`loaded`) or before
-   * (`not-loaded`) the files changed.
-   */
-  | { readonly kind: "unseen"; readonly evidence: "loaded" | "not-loaded" };
+  /** No point could be judged. */
+  | { readonly kind: "unseen"; readonly evidence: Evidence };
+
+/**
+ * The second-best: the youngest workers started after (`loaded`) or before (`not-loaded`) the files changed; or after, but
+ * only edited configuration that they have not loaded names the files (`configuration-pending`).
+ */
+export type Evidence = "loaded" | "not-loaded" | "configuration-pending";
 
 /** Another source that the same reload would bring live. */
 export interface Obstacle {
@@ -125,7 +128,12 @@ export const decisionTable = [
   { name: "pinned-mount", applies: (s) => s.isPinned, outcome: "stale" },
   {
     name: "loaded-by-evidence",
-    applies: isLoadedByEvidence,
+    applies: (s) => hasEvidence(s, "loaded"),
+    outcome: "unverified",
+  },
+  {
+    name: "configuration-pending",
+    applies: (s) => hasEvidence(s, "configuration-pending") && !s.isForced,
     outcome: "unverified",
   },
   {
@@ -215,8 +223,8 @@ export function activeObstacles(situation: Situation): readonly Obstacle[] {
   );
 }
 
-function isLoadedByEvidence({ served }: Situation): boolean {
-  return served.kind === "unseen" && served.evidence === "loaded";
+function hasEvidence({ served }: Situation, evidence: Evidence): boolean {
+  return served.kind === "unseen" && served.evidence === evidence;
 }
 
 /** What a reload led to, as seen in the process table and Nginx's error log. */

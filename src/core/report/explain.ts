@@ -45,7 +45,7 @@ export interface Circumstances {
   readonly publication: string | null;
   /** What keeps a renewal from this Nginx whatever is reloaded; null: nothing. */
   readonly obstruction: Explanation | null;
-  /** Where Nginx does not run and what starts it is not systemd. */
+  /** What starts an Nginx that does not run; null: nobody can tell. */
   readonly startRemedy: string | null;
   readonly masterPid: number | null;
   readonly nginx: "running" | "not-running" | "foreign" | "absent";
@@ -111,6 +111,11 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
       return {
         reason: `${unseen(about)}, but every worker started after the files were written`,
         remedy: null,
+      };
+    case "configuration-pending":
+      return {
+        reason: `only an edit that nobody has loaded yet names it: ${about.pendingFiles.join(", ")}`,
+        remedy: `once that edit is to be loaded: ${deploy} --force`,
       };
     case "dynamic":
       return {
@@ -283,7 +288,7 @@ function notRunning(about: Circumstances): Explanation {
         reason: `Nginx is not running: ${said(about)}`,
         remedy:
           about.startRemedy ??
-          "systemctl start nginx; it then loads the files as they are, and livecert retry verifies it",
+          "start it: it then loads the files as they are, and livecert retry verifies it",
       };
   }
 }

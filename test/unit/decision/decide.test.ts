@@ -94,6 +94,11 @@ const rows: readonly [DecisionRow, Partial<Situation>, string][] = [
     { served: { kind: "unseen", evidence: "loaded" } },
     "unverified",
   ],
+  [
+    "configuration-pending",
+    { served: { kind: "unseen", evidence: "configuration-pending" } },
+    "unverified",
+  ],
   ["dynamic", { isDynamic: true }, "stale"],
   [
     "dynamic-unseen",
@@ -119,6 +124,13 @@ const reloads: readonly [string, Partial<Situation>][] = [
   [
     "an unseen one that the workers cannot have loaded",
     { served: { kind: "unseen", evidence: "not-loaded" } },
+  ],
+  [
+    "one that only an edit names which is not loaded, when a person forces it",
+    {
+      served: { kind: "unseen", evidence: "configuration-pending" },
+      isForced: true,
+    },
   ],
   ["a third time when a person forces it", { reloadsMade: 2, isForced: true }],
   [

@@ -17,6 +17,7 @@ import {
   type Check,
   type Diagnosis,
 } from "./check.ts";
+import { lineagesInCopies } from "./copies.ts";
 import type { Machine } from "./machine.ts";
 import { asRoot, quoted } from "./remedies.ts";
 
@@ -144,7 +145,10 @@ async function lookAtUnused(machine: Machine): Promise<readonly Diagnosis[]> {
   if (model === null)
     return [unknown("which lineages Nginx uses could not be asked")];
   const isUsed = usersOf(model, certbotDir);
-  const unused = lineages.filter(({ name, path }) => !isUsed(name, path));
+  const copied = await lineagesInCopies(machine);
+  const unused = lineages.filter(
+    ({ name, path }) => !isUsed(name, path) && !copied.has(path),
+  );
   return foundOr(
     unused.map(({ name }) =>
       warning(

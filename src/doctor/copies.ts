@@ -9,7 +9,7 @@ import { readFileBounded } from "../adapters/files/read-file.ts";
 import { readCertificates } from "../adapters/tls/certificate.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import { numberedFile } from "../core/lineage/versions.ts";
-import type { CertificateSource } from "../core/nginx/model.ts";
+import type { CertificateSource, NginxModel } from "../core/nginx/model.ts";
 import { certificateSources } from "../core/nginx/sources.ts";
 import {
   foundOr,
@@ -50,26 +50,50 @@ export interface LoadedFile {
 const atOnce = 8;
 
 async function lookAtCopies(machine: Machine): Promise<readonly Diagnosis[]> {
-  const { certbotDir } = machine.settings;
   const { model } = await machine.nginx();
   if (model === null)
     return [unknown("which files Nginx loads could not be asked")];
+  const { files, versions } = await readStrangers(machine, model);
+  return foundOr(
+    files.flatMap((file) => judgeFile(file, versions)),
+    "Nginx loads no copy of a lineage's files",
+  );
+}
+
+/** The directories of the lineages of which Nginx loads a copy, or a file of `archive/`. */
+export async function lineagesInCopies(
+  machine: Machine,
+): Promise<ReadonlySet<string>> {
+  const { model } = await machine.nginx();
+  if (model === null) return new Set();
+  const { files, versions } = await readStrangers(machine, model);
+  const copied = files.flatMap(
+    (file) => versionOf(file, versions)?.lineage.path ?? [],
+  );
+  return new Set(copied);
+}
+
+/** What Nginx loads by paths that are no lineage's, and all versions that these may be copies of. */
+async function readStrangers(
+  machine: Machine,
+  model: NginxModel,
+): Promise<{
+  readonly files: readonly LoadedFile[];
+  readonly versions: readonly Version[];
+}> {
+  const { certbotDir } = machine.settings;
   const strangers = certificateSources(model).filter(
     ({ certificate, dynamic }) =>
       !dynamic && lineageOfPath(certificate, certbotDir) === null,
   );
+  if (strangers.length === 0) return { files: [], versions: [] };
   const files = await pMap(strangers, readSource, { concurrency: atOnce });
   const { lineages } = await machine.lineages();
-  const versions =
-    strangers.length === 0
-      ? []
-      : await pMap(lineages, versionsOf, { concurrency: atOnce });
-  return foundOr(
-    files
-      .filter((file) => file !== null)
-      .flatMap((file) => judgeFile(file, versions.flat())),
-    "Nginx loads no copy of a lineage's files",
-  );
+  const versions = await pMap(lineages, versionsOf, { concurrency: atOnce });
+  return {
+    files: files.filter((file) => file !== null),
+    versions: versions.flat(),
+  };
 }
 
 async function readSource(
@@ -96,19 +120,28 @@ async function versionsOf(lineage: Lineage): Promise<readonly Version[]> {
   }));
 }
 
-/** Nothing for a file that is no version of any lineage. */
-export function judgeFile(
-  { source, resolved, fingerprint256 }: LoadedFile,
+/** The newest that holds the same certificate; null: it is no version of any lineage. */
+function versionOf(
+  { fingerprint256 }: LoadedFile,
   versions: readonly Version[],
-): readonly Diagnosis[] {
+): Version | null {
   const same = versions.filter(
     (version) => version.fingerprint256 === fingerprint256,
   );
   const newest = same.findLast(
-    ({ version, currentVersion: current }) => version >= current,
+    ({ version, currentVersion }) => version >= currentVersion,
   );
-  const found = newest ?? same[0];
-  if (found === undefined) return [];
+  return newest ?? same[0] ?? null;
+}
+
+/** Nothing for a file that is no version of any lineage. */
+export function judgeFile(
+  file: LoadedFile,
+  versions: readonly Version[],
+): readonly Diagnosis[] {
+  const { source, resolved } = file;
+  const found = versionOf(file, versions);
+  if (found === null) return [];
   const { lineage, version, currentVersion: current } = found;
   const place = `${source.file} line ${String(source.line)}`;
   const what = isArchived(resolved, lineage)

@@ -218,6 +218,8 @@ interface Misfortune {
   readonly verdict: Report["verdict"];
   readonly says: RegExp;
   readonly remedy?: RegExp;
+  /** A check that finds nothing on account of it. */
+  readonly notBeside?: string;
   readonly make?: (bed: DoctorBed) => Promise<void>;
   /** How livecert is run, where that is the misfortune or brings it about. */
   readonly look?: (bed: DoctorBed) => Sight;
@@ -512,6 +514,7 @@ const misfortunes: readonly Misfortune[] = [
     check: "certificates/copies",
     verdict: "problem",
     says: /it is version 1, the lineage is at 2/,
+    notBeside: "certificates/unused",
     make: async (bed) => {
       const link = join(bed.directory, "site.pem");
       await symlink(bed.certbot.archive(name, "fullchain", 1), link);
@@ -714,7 +717,7 @@ const misfortunes: readonly Misfortune[] = [
 describe("livecert doctor", () => {
   it.each(misfortunes)(
     "finds $title",
-    async ({ check, verdict, says, remedy, make, look }) => {
+    async ({ check, verdict, says, remedy, make, look, notBeside }) => {
       await using bed = await DoctorBed.create();
       await make?.(bed);
       const { reports, exitCode } = await bed.look(look?.(bed));
@@ -724,6 +727,12 @@ describe("livecert doctor", () => {
       const found = own.find(({ message }) => says.test(message));
       expect(found, JSON.stringify(own, null, 2)).toMatchObject({ verdict });
       if (remedy !== undefined) expect(found?.remedy).toMatch(remedy);
+      if (notBeside !== undefined)
+        expect(
+          reports.find(
+            ({ group, name: one }) => `${group}/${one}` === notBeside,
+          ),
+        ).toMatchObject({ verdict: "ok" });
       if (verdict === "problem") expect(exitCode).toBe(3);
     },
   );

@@ -76,7 +76,7 @@ export type TargetState =
   | {
       readonly kind: "not-running";
       readonly reason: string;
-      /** Where it is not `systemctl start nginx`. */
+      /** What starts it, where that can be told. */
       readonly remedy?: string;
     }
   /** Something is there that must not be trusted: nothing is executed or signalled on its account. */

@@ -1,54 +1,47 @@
 /** Commands as a person would type them. */
+import * as commands from "../adapters/nginx/commands.ts";
+import { quoted } from "../core/report/explain.ts";
 import type { Machine, NginxView } from "./machine.ts";
 
-/** A word for a shell. */
-export function quoted(word: string): string {
-  return /^[\w./:@%+=,-]+$/.test(word)
-    ? word
-    : `'${word.replaceAll("'", `'\\''`)}'`;
-}
+export { quoted };
 
 export const asRoot = "sudo livecert doctor";
 
 export type Surroundings = Pick<Machine, "settings" | "hasSystemd">;
 type FoundNginx = Pick<NginxView, "found">;
 
-/** The program with the options that the settings make necessary. */
 export function nginxCommand(
-  { settings }: Pick<Machine, "settings">,
-  { found }: FoundNginx,
+  machine: Pick<Machine, "settings">,
+  nginx: FoundNginx,
   ...action: readonly string[]
 ): string {
-  const { prefix, conf } = settings.nginx;
-  return [
-    found?.installation?.binary.path ?? "nginx",
-    ...(prefix === null ? [] : ["-p", prefix]),
-    ...(conf === null ? [] : ["-c", conf]),
+  const { settings } = machine;
+  return commands.nginxCommand(
+    { settings: settings.nginx, program: programOf(nginx) },
     ...action,
-  ]
-    .map(quoted)
-    .join(" ");
+  );
 }
 
 export function reloadCommand(
   machine: Surroundings,
   nginx: FoundNginx,
 ): string {
-  return isUnit(machine)
-    ? `systemctl reload ${machine.settings.nginx.unit}`
-    : nginxCommand(machine, nginx, "-s", "reload");
+  return commands.reloadCommand(meant(machine, nginx));
 }
 
 export function startCommand(machine: Surroundings, nginx: FoundNginx): string {
-  return isUnit(machine)
-    ? `systemctl start ${machine.settings.nginx.unit}`
-    : nginxCommand(machine, nginx);
+  return commands.startCommand(meant(machine, nginx));
 }
 
-/** An Nginx with a configuration of its own is hardly the one that the unit starts. */
-function isUnit({ settings, hasSystemd }: Surroundings): boolean {
-  const { conf, prefix } = settings.nginx;
-  return hasSystemd && conf === null && prefix === null;
+function meant(
+  { settings, hasSystemd }: Surroundings,
+  nginx: FoundNginx,
+): commands.Meant {
+  return { settings: settings.nginx, program: programOf(nginx), hasSystemd };
+}
+
+function programOf({ found }: FoundNginx): string | null {
+  return found?.installation?.binary.path ?? null;
 }
 
 export function installCommand({

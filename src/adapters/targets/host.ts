@@ -22,6 +22,7 @@ import type {
 } from "../../ports.ts";
 import { type DefaultsCache, memoryCache } from "../nginx/binary.ts";
 import { identifyFile } from "../files/read-file.ts";
+import { startCommand } from "../nginx/commands.ts";
 import { markLogs } from "../nginx/error-log.ts";
 import { findInstallations, type Installation } from "../nginx/installation.ts";
 import {
@@ -45,6 +46,7 @@ import { isHeldBy } from "../nginx/sockets.ts";
 import { optionsFor } from "../nginx/start.ts";
 import { isBusy, readGeneration, youngestStartMs } from "../nginx/workers.ts";
 import { childrenOf, isAlive } from "../process/processes.ts";
+import { isSystemdRunning } from "../systemd/units.ts";
 
 export interface HostTargetOptions {
   readonly name?: string;
@@ -145,7 +147,9 @@ async function find(
     const { installation } = candidate;
     const finding = await findMaster(installation);
     const state =
-      finding.kind === "running" ? running(finding.master) : finding;
+      finding.kind === "running"
+        ? running(finding.master)
+        : withRemedy(finding, installation, options.settings);
     if (finding.kind === "running" && state.kind === "running")
       return { state, installation, master: finding.master, refused };
     others.push(withoutMaster(state, installation, refused));
@@ -168,6 +172,18 @@ function running(master: Master): TargetState {
     youngestWorkerStartMs: youngestStartMs(generation),
     stopped: master.stopped,
   };
+}
+
+function withRemedy(
+  state: Exclude<TargetState, { readonly kind: "running" }>,
+  { binary }: Installation,
+  settings: Settings["nginx"],
+): TargetState {
+  if (state.kind !== "not-running") return state;
+  const hasSystemd = isSystemdRunning();
+  const start = startCommand({ settings, program: binary.path, hasSystemd });
+  const remedy = `${start}; it then loads the files as they are, and livecert retry verifies it`;
+  return { ...state, remedy };
 }
 
 function withoutMaster(

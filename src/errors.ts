@@ -62,6 +62,10 @@ export const errorCodes = {
     meaning:
       "the run did not end within its limit; what it was about stays queued",
   },
+  "output-unwritable": {
+    exitCode: 1,
+    meaning: "the result could not be printed",
+  },
   "program-failed": {
     exitCode: 1,
     meaning: "a program that livecert needs could not be run",

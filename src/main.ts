@@ -60,13 +60,16 @@ function drain(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
-/** `livecert history | head` is no failure; what is written after the reader has gone is lost, nothing else. */
+/**
+ * `livecert history | head` is no failure; what is written after the reader has gone is lost, nothing else. Nor can
+ * anybody be told of a log that finds no room.
+ */
 function ignoreGoneReaders(): void {
-  for (const stream of [process.stdout, process.stderr])
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED")
-        throw error;
-    });
+  process.stderr.on("error", () => undefined);
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED")
+      throw error;
+  });
 }
 
 async function readStdin(signal: AbortSignal): Promise<Uint8Array | null> {

@@ -3,6 +3,7 @@ import { createLog, type OpenLog } from "../adapters/log/log.ts";
 import { switchWords } from "../core/settings/value.ts";
 import { unknownAnswer } from "../core/report/nagios.ts";
 import type { LogLevel } from "../core/settings/settings.ts";
+import { LivecertError } from "../errors.ts";
 import { commands } from "./commands.ts";
 import { describeFailure, failureDocument, failureText } from "./failure.ts";
 import { parseHookLine } from "./hook-line.ts";
@@ -76,9 +77,26 @@ export async function reportUncaught(
 ): Promise<number> {
   const log = openLog(process, "info");
   // Its document may have been printed already.
-  const exitCode = reportFailure(error, process, log, "text");
+  const failure = isLostOutput(error) ? outputUnwritable(error) : error;
+  const exitCode = reportFailure(failure, process, log, "text");
   await log.flush();
   return exitCode;
+}
+
+/** Standard output alone has an error of this kind thrown (main.ts); whoever writes to files or sockets catches theirs. */
+function isLostOutput(error: unknown): error is NodeJS.ErrnoException {
+  if (!(error instanceof Error)) return false;
+  const { syscall, path } = error as NodeJS.ErrnoException;
+  return syscall === "write" && path === undefined;
+}
+
+function outputUnwritable(cause: NodeJS.ErrnoException): LivecertError {
+  const reason = cause.code === "ENOSPC" ? "the disk is full" : cause.message;
+  return new LivecertError(
+    "output-unwritable",
+    `the result could not be printed: ${reason}`,
+    { remedy: "make room; what was done is in: livecert history", cause },
+  );
 }
 
 /** null: help was asked for and printed. */

@@ -153,8 +153,12 @@ livecert: hint: did you mean example.org?
 exit 2
 `,
     );
-    expect(await terminal.transcript(["check", "./none.pem"])).toMatch(
-      /^livecert: error: .*\n(.*\n)*exit 2\n$/m,
+    expect(await terminal.transcript(["check", "./none.pem"])).toBe(
+      `$ livecert check ./none.pem
+livecert: error: ./none.pem does not exist
+livecert: hint: livecert check, without a name, checks all lineages
+exit 2
+`,
     );
   });
 

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { JournalEntry } from "../../src/core/decision/record.ts";
@@ -84,6 +84,20 @@ describe("livecert history", () => {
   });
 });
 
+describe("a state that is root's", () => {
+  it("is not called unsafe to somebody else, who is told to be root", async () => {
+    await using terminal = await terminalWithJournal();
+    await chmod(terminal.directory, 0o755);
+    const { exitCode, stderr } = await terminal.run(["history"], {
+      through: ["setpriv", "--reuid=65534", "--clear-groups"],
+    });
+    expect(stderr).toMatch(
+      /^livecert: error: the state in \S+ cannot be looked at: permission denied\nlivecert: hint: run livecert as root\n$/,
+    );
+    expect(exitCode).toBe(2);
+  });
+});
+
 describe("the program's streams", () => {
   it("hand over a long result whole, however slowly it is read", async () => {
     await using terminal = await terminalWithJournal();
@@ -107,11 +121,14 @@ describe("the program's streams", () => {
 
   it("do not call a result printed that found no room", async () => {
     await using terminal = await terminalWithJournal();
-    const { stdout } = await inShell(
+    const { stdout, stderr } = await inShell(
       terminal,
       '"$NODE" "$LIVECERT" history > /dev/full; echo $?',
     );
     expect(stdout).toBe("1\n");
+    expect(stderr).toBe(
+      "livecert: error: the result could not be printed: the disk is full\nlivecert: hint: make room; what was done is in: livecert history\n",
+    );
   });
 
   it("have columns and colours on a terminal, and neither elsewhere", async () => {

@@ -33,7 +33,7 @@ export interface Place {
 
 /**
  * @throws LivecertError `configuration-unsafe` where others may write to the state, `state-newer` where a newer livecert
- *   has written it.
+ *   has written it, `state-unwritable` where we may not even look at it.
  */
 export async function openPlace(stateDir: string, log: Log): Promise<Place> {
   const directory = join(stateDir, "v1");
@@ -83,8 +83,17 @@ async function exists(path: string): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
+    if (codeOf(error) === "EACCES") throw notOurs(path, error);
     return codeOf(error) !== "ENOENT";
   }
+}
+
+function notOurs(path: string, cause: unknown): LivecertError {
+  return new LivecertError(
+    "state-unwritable",
+    `the state in ${path} cannot be looked at: permission denied`,
+    { remedy: "run livecert as root", cause },
+  );
 }
 
 function refuseNewerDirectory(stateDir: string): void {

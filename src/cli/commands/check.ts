@@ -85,6 +85,7 @@ async function findSubject(
     }
   }
   if (stats?.isFile() === true) return { kind: "file", path };
+  if (stats === null && word.includes("/")) throw await notThere(word, path);
   if (stats?.isDirectory() === false)
     throw new LivecertError("usage", `${word} is no ordinary file`, {
       remedy: "write the certificates to a file: livecert check FILE",
@@ -93,6 +94,22 @@ async function findSubject(
     kind: "lineage",
     lineage: await findLineage(path, settings.certbotDir),
   };
+}
+
+async function notThere(word: string, path: string): Promise<LivecertError> {
+  const isHidden = await stat(path).then(
+    () => false,
+    (error: unknown) => (error as NodeJS.ErrnoException).code === "EACCES",
+  );
+  return isHidden
+    ? new LivecertError(
+        "lineage-not-found",
+        `${word} cannot be looked at: permission denied`,
+        { remedy: "run livecert as root" },
+      )
+    : new LivecertError("lineage-not-found", `${word} does not exist`, {
+        remedy: "livecert check, without a name, checks all lineages",
+      });
 }
 
 const examinationsAtOnce = 4;

@@ -87,10 +87,7 @@ async function lookAtDeploy(machine: Machine): Promise<Diagnosis> {
 async function lookAtPost(machine: Machine): Promise<Diagnosis> {
   const { certbotDir } = machine.settings;
   const deploy = await readHooks(certbotDir, "deploy");
-  const isNeeded = deploy.scripts.some(
-    ({ text, isExecutable }) =>
-      isExecutable && deedOf(text) === "livecert" && isDeferring(text),
-  );
+  const isNeeded = deploy.scripts.some(defers);
   const directory = await readHooks(certbotDir, "post");
   return judgeHook({
     moment: "post",
@@ -157,9 +154,12 @@ async function lookAtOthers(machine: Machine): Promise<readonly Diagnosis[]> {
     readHooks(certbotDir, "post"),
   ]);
   const unread = directories.filter(({ reason }) => reason !== null);
+  const scripts = directories.flatMap((directory) => directory.scripts);
+  const renewals = await machine.renewals();
   const found = [
-    ...directories.flatMap(({ scripts }) => scripts).flatMap(judgeOther),
-    ...(await machine.renewals()).flatMap(judgeRenewal),
+    ...scripts.flatMap(judgeOther),
+    ...renewals.flatMap(judgeRenewal),
+    ...(scripts.some(defers) ? renewals.flatMap(judgeSecondCall) : []),
     ...judgeOptions(await readOptions()),
     ...unread.map(({ path, reason }) =>
       unknown(`${path} cannot be read: ${String(reason)}`, asRoot),
@@ -203,6 +203,20 @@ export function judgeRenewal({
   );
 }
 
+/** Beside a script that defers, which it forestalls: no later call is promised to it, so it reloads at once. */
+export function judgeSecondCall({
+  path,
+  configuration,
+}: Pick<Renewal, "path" | "configuration">): readonly Diagnosis[] {
+  if (!callsLivecert(configuration.deployHook)) return [];
+  return [
+    warning(
+      `${path} calls livecert by a deploy hook of its own as well, so this lineage is not part of the one reload that the others share`,
+      `sed -Ei '/^(renew_hook|deploy_hook) *=/d' ${quoted(path)}`,
+    ),
+  ];
+}
+
 export function judgeOptions(text: string): readonly Diagnosis[] {
   return [...text.matchAll(/^\s*((?:deploy|renew|post)-hook)\s*[=:](.*)$/gm)]
     .filter(([, , command = ""]) => deedOf(command) === "blind-reload")
@@ -212,6 +226,10 @@ export function judgeOptions(text: string): readonly Diagnosis[] {
         `sed -i '/^ *${option}/d' ${optionsFile}`,
       ),
     );
+}
+
+function defers({ text, isExecutable }: HookScript): boolean {
+  return isExecutable && deedOf(text) === "livecert" && isDeferring(text);
 }
 
 function callsLivecert(command: string | null | undefined): boolean {

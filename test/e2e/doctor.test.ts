@@ -294,6 +294,14 @@ const misfortunes: readonly Misfortune[] = [
       appendFile(bed.renewalFile, "renew_hook = systemctl reload nginx\n"),
   },
   {
+    title: "a lineage's own call of livecert beside the scripts",
+    check: "hooks/others",
+    verdict: "warning",
+    says: /example\.test\.conf calls livecert by a deploy hook of its own as well/,
+    remedy: /^sed .*renewal\/example\.test\.conf$/,
+    make: (bed) => appendFile(bed.renewalFile, "renew_hook = livecert hook\n"),
+  },
+  {
     title: "an Nginx program that does not exist",
     check: "nginx/program",
     verdict: "problem",

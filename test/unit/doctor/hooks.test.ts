@@ -11,6 +11,7 @@ import {
   judgeOptions,
   judgeOther,
   judgeRenewal,
+  judgeSecondCall,
   type HookScript,
 } from "../../../src/doctor/hooks.ts";
 
@@ -158,6 +159,20 @@ describe("hooks beside livecert's", () => {
     );
     const path = "/etc/letsencrypt/renewal/a.conf";
     expect(judgeRenewal({ path, configuration })).toHaveLength(count);
+  });
+
+  it.each([
+    ["renew_hook = livecert hook", 1],
+    ["deploy_hook = /usr/local/bin/livecert hook", 1],
+    ["post_hook = livecert hook --flush", 0],
+    ["renew_hook = /bin/true", 0],
+    ["", 0],
+  ])("finds what %j calls beside a script that defers", (text, count) => {
+    const configuration = parseRenewalConfiguration(
+      `[renewalparams]\n${text}\n`,
+    );
+    const path = "/etc/letsencrypt/renewal/a.conf";
+    expect(judgeSecondCall({ path, configuration })).toHaveLength(count);
   });
 
   it.each([

@@ -181,5 +181,8 @@ function circumstancesOf(
     pendingFiles: discovery.pendingFiles.map(({ path }) => path),
     stalePoints: points.filter(isWrong).map(pointName),
     brokenPoints: points.filter(isBroken).map(pointName),
+    loadedFiles: [candidate.files.certificate, candidate.files.key].filter(
+      (path) => path !== null,
+    ),
   };
 }

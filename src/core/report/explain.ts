@@ -55,6 +55,8 @@ export interface Circumstances {
   readonly stalePoints: readonly string[];
   /** Those of them where Nginx refuses every handshake. */
   readonly brokenPoints: readonly string[];
+  /** What Nginx loads for the source. */
+  readonly loadedFiles: readonly string[];
 }
 
 /** Why a run ended for this lineage without a reload. */
@@ -199,7 +201,8 @@ export function explainReload(
         };
       return {
         reason: `reloaded, but another certificate is still served at ${about.stalePoints.join(", ")}`,
-        remedy: `touch ${quoted(about.certificate)}, then ${deploy} --force; if that does not help: systemctl restart nginx`,
+        // Nginx from 1.27.4 on keeps certificate and key each by its inode and time.
+        remedy: `touch ${about.loadedFiles.map(quoted).join(" ")}, then ${deploy} --force; if that does not help: systemctl restart nginx`,
       };
     case "unverified":
       return {

@@ -32,6 +32,7 @@ const about: Circumstances = {
   pendingFiles: ["/etc/nginx/sites-enabled/new"],
   stalePoints: ["127.0.0.1:443 (example.org)"],
   brokenPoints: [],
+  loadedFiles: ["/etc/nginx/tls/a b.pem", "/etc/nginx/tls/key.pem"],
 };
 
 describe("the reason", () => {
@@ -185,5 +186,14 @@ describe("a name in a command to type", () => {
     ["", "''"],
   ])("%j becomes %s", (word, expected) => {
     expect(quoted(word)).toBe(expected);
+  });
+});
+
+describe("the remedy", () => {
+  it("has Nginx read certificate and key anew where a reload has loaded neither", () => {
+    const circumstances = { ...about, livePoints: 0, nginxRemedy: null };
+    expect(explainReload("stale", circumstances).remedy).toBe(
+      "touch '/etc/nginx/tls/a b.pem' /etc/nginx/tls/key.pem, then livecert deploy example.org --force; if that does not help: systemctl restart nginx",
+    );
   });
 });

@@ -1,15 +1,17 @@
 /**
- * Certificate files by chance: a sound chain of one to four certificates below a root, and then one thing changed. The
- * same seed gives the same changes; keys are new each time.
+ * Certificate files by chance: a sound chain of one to four certificates below a root, and then one thing changed, or in a
+ * quarter of them two. The same seed gives the same changes; keys are new each time.
  */
 import { generateKeyPairSync } from "node:crypto";
 import {
   authorityKeyIdentifier,
   basicConstraints,
+  certificatePolicies,
   extendedKeyUsage,
   keyUsage,
   mint,
   nameConstraints,
+  policyConstraints,
   subjectAltName,
   subjectKeyIdentifier,
   unknownExtension,
@@ -20,8 +22,7 @@ import {
 import type { Chance } from "../support/random.ts";
 
 export interface GeneratedBundle {
-  /** What was changed. */
-  readonly change: string;
+  readonly changes: readonly string[];
   /** The file. */
   readonly pem: readonly string[];
   /** The name that a client asks for. */
@@ -87,6 +88,7 @@ interface Link {
   names: readonly string[];
   constraints: Parameters<typeof nameConstraints>[0] | null;
   unknown: "critical" | "harmless" | null;
+  policies: "required" | "named" | null;
   identifiers: "both" | "none" | "wrong";
   /** In the issuer's place, where it lies. */
   issuerName: string | null;
@@ -117,10 +119,12 @@ export function generateBundle(world: World, chance: Chance): GeneratedBundle {
     asked: "www.a.test",
     arrange: (certificates) => certificates,
   };
-  const change = chance.oneOf(Object.keys(changes));
-  changes[change]?.(plan);
+  const names = Array.from({ length: chance.below(4) === 0 ? 2 : 1 }, () =>
+    chance.oneOf(Object.keys(changes)),
+  );
+  for (const name of names) changes[name]?.(plan);
   return {
-    change,
+    changes: names,
     pem: plan.arrange(signAll(plan.links, world.root(plan.root))),
     name: plan.asked,
   };
@@ -158,6 +162,7 @@ function authority(subject: string, key: KeyPair, now: Date): Link {
     names: [],
     constraints: null,
     unknown: null,
+    policies: null,
     identifiers: "both",
     issuerName: null,
     signer: null,
@@ -199,6 +204,8 @@ function extensionsOf(link: Link, issuer: Link) {
     ...(link.unknown === null
       ? []
       : [unknownExtension(link.unknown === "critical")]),
+    ...(link.policies === "required" ? [policyConstraints()] : []),
+    ...(link.policies === "named" ? [certificatePolicies()] : []),
     ...(link.identifiers === "none"
       ? []
       : [
@@ -331,6 +338,28 @@ const changes: Readonly<Record<string, (plan: Plan) => void>> = {
   "an authority that an expired root has signed too": (plan) => {
     crossSigned(plan, "expired");
   },
+  "an authority that another trusted root has signed too": (plan) => {
+    crossSigned(plan, plan.chance.oneOf(["short", "weak"]));
+  },
+  "an older certificate of an authority, which has expired": (plan) => {
+    const older = anyAuthority(plan);
+    const issuer = plan.links[plan.links.indexOf(older) + 1];
+    const expired = { ...older, notAfter: daysFrom(plan.world.now, -1) };
+    const pem = signed(expired, issuer ?? plan.world.root(plan.root).link);
+    plan.arrange = (all) => inserted(all, somewhereBehind(plan, all), pem);
+  },
+  "policies are required": (plan) => {
+    anyAuthority(plan).policies = "required";
+    if (plan.chance.below(2) === 0) leafOf(plan).policies = "named";
+  },
+  "addresses are constrained": (plan) => {
+    const subtree = plan.chance.oneOf(["192.0.2.0/24", "198.51.100.0/24"]);
+    anyAuthority(plan).constraints = plan.chance.oneOf([
+      { permitted: [subtree] },
+      { excluded: [subtree] },
+    ]);
+    leafOf(plan).names = ["www.a.test", "192.0.2.1"];
+  },
   "a path length": (plan) => {
     anyAuthority(plan).pathLength = plan.chance.below(3);
   },
@@ -451,11 +480,15 @@ const changes: Readonly<Record<string, (plan: Plan) => void>> = {
   },
 };
 
-/** Its issuer, once below the trusted root and once below another one; either may come first. */
+/** The last authority, once below the trusted root and once below another one; either may come first. */
 function crossSigned(plan: Plan, by: RootName): void {
   ensureAuthorities(plan, 1);
   const top = plan.links.at(-1) as Link;
-  const other = signed(top, plan.world.root(by).link);
+  const place = plan.chance.below(2);
   plan.arrange = (all) =>
-    inserted(all, plan.chance.oneOf([all.length - 1, all.length]), other);
+    inserted(
+      all,
+      Math.max(1, all.length - place),
+      signed(top, plan.world.root(by).link),
+    );
 }

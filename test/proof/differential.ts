@@ -12,7 +12,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 import { generateBundle, World, type GeneratedBundle } from "./bundles.ts";
 
 export interface Comparison {
-  readonly change: string;
+  readonly changes: readonly string[];
   /** By OpenSSL. */
   readonly isAccepted: boolean;
   /** Both in their words, with the seed; null: they agree. */
@@ -55,10 +55,11 @@ export class Differential implements AsyncDisposable {
     const grave = findings.filter(({ severity }) => severity !== "warning");
     const agrees =
       error === null ? grave.length === 0 : givesReason(error, grave);
-    const rules = grave.map(({ rule }) => rule).join(", ");
-    const told = `${bundle.change}, seed ${seed}: openssl ${error ?? "accepts it"}; livecert ${rules || "accepts it"}`;
+    const unjudged = findings.find(({ rule }) => rule === "chain/unjudged");
+    const rules = unjudged?.message ?? grave.map(({ rule }) => rule).join(", ");
+    const told = `${bundle.changes.join(" and ")}, seed ${seed}: openssl ${error ?? "accepts it"}; livecert ${rules || "accepts it"}`;
     return {
-      change: bundle.change,
+      changes: bundle.changes,
       isAccepted: error === null,
       difference: agrees ? null : told,
     };
@@ -132,12 +133,16 @@ const reasons: readonly (readonly [RegExp, readonly string[]])[] = [
   [/self-signed certificate/, ["chain/untrusted"]],
   [/local issuer/, ["chain/untrusted", "chain/missing-intermediate"]],
   [/critical extension/, ["chain/critical-extension"]],
-  // An authority in the leaf's place is not fit for servers, and livecert knows why it stands there.
-  [/certificate purpose/, ["chain/wrong-purpose", "pair/leaf-not-first"]],
+  [/certificate purpose/, ["chain/wrong-purpose"]],
 ];
 
 /** Words that are in no row agree with nothing. */
 function givesReason(error: string, findings: readonly Finding[]): boolean {
   const [, rules = []] = reasons.find(([words]) => words.test(error)) ?? [];
-  return findings.some(({ rule }) => rules.includes(rule));
+  return findings.some(
+    ({ rule }) =>
+      rules.includes(rule) ||
+      // What OpenSSL says of an authority in the leaf's place is beside the point.
+      rule === "pair/leaf-not-first",
+  );
 }

@@ -107,12 +107,7 @@ export const nameConstraints = (constraints: {
   const subtrees = (number: number, names: readonly string[] = []): Der[] =>
     names.length === 0
       ? []
-      : [
-          tagged(
-            number,
-            ...names.map((one) => sequence(raw(2, Buffer.from(one)))),
-          ),
-        ];
+      : [tagged(number, ...names.map((one) => sequence(constrained(one))))];
   const { permitted, excluded } = constraints;
   return extension(
     "2.5.29.30",
@@ -120,6 +115,22 @@ export const nameConstraints = (constraints: {
     true,
   );
 };
+
+/** requireExplicitPolicy; without any policy below it, whoever looks at policies accepts nothing. */
+export const policyConstraints = (): Der =>
+  extension("2.5.29.36", sequence(raw(0, Buffer.from([0]))), true);
+
+export const certificatePolicies = (): Der =>
+  extension("2.5.29.32", sequence(sequence(oid("1.3.6.1.4.1.99999.2"))), true);
+
+/** A name, or `192.0.2.0/24`. */
+function constrained(subtree: string): Der {
+  const [address = "", bits] = subtree.split("/");
+  if (bits === undefined) return raw(2, Buffer.from(subtree));
+  const mask = Buffer.alloc(4);
+  mask.writeUInt32BE((0xffffffff << (32 - Number(bits))) >>> 0);
+  return raw(7, Buffer.from([...address.split(".").map(Number), ...mask]));
+}
 
 export const subjectKeyIdentifier = (key: KeyPair): Der =>
   extension("2.5.29.14", octets(keyIdentifier(key)));

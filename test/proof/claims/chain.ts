@@ -19,7 +19,7 @@ export const chainClaim: Claim = {
     };
     await Promise.all(Array.from({ length: atOnce }, (_, lane) => judge(lane)));
     const accepted = comparisons.filter(({ isAccepted }) => isAccepted);
-    const changes = new Set(comparisons.map(({ change }) => change));
+    const changes = new Set(comparisons.flatMap((one) => one.changes));
     return {
       tried: count,
       failures: comparisons.flatMap(({ difference }) => difference ?? []),

@@ -3,7 +3,7 @@
 # suite, run by that very Node.js, with the machine's Nginx and OpenSSL. The
 # programs are kept in ${LIVECERT_TEST_CACHE:-/var/cache/livecert-test}; without a
 # place to keep them they are fetched anew. Arguments: the test files to run in the
-# place of a few quick ones.
+# place of those that depend on what Node.js is; `npm run platforms` runs all.
 set -eu
 cd "$(dirname "$0")/../.."
 . test/demo/setup.sh
@@ -29,8 +29,12 @@ fi
 trap '[ -z "$temporary" ] || rm -rf "$temporary"' EXIT
 
 [ $# -gt 0 ] || set -- \
+  test/unit \
   test/e2e/hook.test.ts \
   test/integration/code-cache.test.ts \
+  test/integration/process.test.ts \
+  test/integration/store.test.ts \
+  test/integration/tls-examine.test.ts \
   test/integration/tls-probe.test.ts
 
 for release in $releases; do

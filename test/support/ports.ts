@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 
@@ -28,13 +29,17 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return ports;
 }
 
-/** The first of two ports that follow each other, as often as asked; distinct, and free on the loopback address. */
+/**
+ * The first of two ports that follow each other, as often as asked; distinct, and free at every address. They lie below those that
+ * the kernel gives to others meanwhile (ip_local_port_range begins at 32768).
+ */
 export async function freePortPairs(count: number): Promise<readonly number[]> {
   const found = new Set<number>();
   while (found.size < count) {
-    const port = await freePort();
+    const port = randomInt(10_000, 32_000);
     const isApart = [port - 1, port, port + 1].every((one) => !found.has(one));
-    if (isApart && port < 65_535 && (await isFree(port + 1))) found.add(port);
+    const areFree = (await isFree(port)) && (await isFree(port + 1));
+    if (isApart && areFree) found.add(port);
   }
   return [...found];
 }
@@ -42,7 +47,7 @@ export async function freePortPairs(count: number): Promise<readonly number[]> {
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {
-    server.listen(port, "127.0.0.1");
+    server.listen(port);
     await once(server, "listening");
     return true;
   } catch {

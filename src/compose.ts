@@ -11,6 +11,11 @@ import type { Invocation } from "./cli/invocation.ts";
 import { startStopwatch } from "./pipeline/stopwatch.ts";
 import type { World } from "./pipeline/world.ts";
 
+type Surroundings = Pick<
+  Invocation<unknown>,
+  "settings" | "log" | "signal" | "now" | "environment"
+>;
+
 export interface Circumstances {
   /** The Certbot that runs us as its hook; null by hand or under the service. */
   readonly certbot?: CertbotProcess | null;
@@ -20,7 +25,7 @@ export interface Circumstances {
 
 /** What a run may touch. Nothing is read or written before it is asked for. */
 export async function composeWorld(
-  { settings, log, signal, now, environment }: Invocation<unknown>,
+  { settings, log, signal, now, environment }: Surroundings,
   { certbot = null, isDryRun = false }: Circumstances = {},
 ): Promise<World> {
   const { nginx, limits, stateDir, runDir } = settings;

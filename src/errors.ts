@@ -70,6 +70,15 @@ export const errorCodes = {
     exitCode: 1,
     meaning: "a program that livecert needs could not be run",
   },
+  "errand-failed": {
+    exitCode: 1,
+    meaning: "what the watcher lets a child do did not come to its end",
+  },
+  "program-replaced": {
+    exitCode: 1,
+    meaning:
+      "the watcher's program was replaced by another version, which needs a new start",
+  },
 } as const satisfies Record<string, { exitCode: number; meaning: string }>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -3,6 +3,7 @@
  */
 import { childCommand } from "./adapters/publish/job.ts";
 import type { Process } from "./cli/run.ts";
+import { errandCommand } from "./service/errands/command.ts";
 import { version } from "./version.ts";
 
 const words = process.argv.slice(2);
@@ -20,7 +21,7 @@ async function start(): Promise<void> {
   ignoreGoneReaders();
   // The build makes of these imports everything that --version does not load.
   const { code } = await import("./code.ts");
-  const { abortedBySignals, reportUncaught, runCommandLine } =
+  const { abortedBySignals, reportUncaught, runCommandLine, runErrand } =
     await import("./cli/run.ts");
   const signal = abortedBySignals();
   let isCodeKept = true;
@@ -31,6 +32,7 @@ async function start(): Promise<void> {
     stdout: process.stdout,
     stderr: process.stderr,
     readStdin: () => readStdin(signal),
+    openStdin: () => process.stdin,
     signal,
     now: () => new Date(),
     leaveNoTrace: () => {
@@ -48,7 +50,8 @@ async function start(): Promise<void> {
     uncaught ??= reportUncaught(error, surroundings);
     void uncaught.then(end);
   });
-  await end(await runCommandLine(surroundings));
+  const run = words[0] === errandCommand ? runErrand : runCommandLine;
+  await end(await run(surroundings));
 }
 
 /** A pipe takes 64 KiB at a time; what its reader has not fetched yet would be lost at the exit. */

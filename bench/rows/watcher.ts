@@ -89,20 +89,13 @@ function mebibytes(bytes: number): string {
 async function look(progress: Progress): Promise<Seen> {
   progress(`openssl issues ${lineages} lineages`);
   await using host = await serve(lineages);
-  const service = startedByUnit();
   progress("the watcher looks everything through for the first time");
-  await using watcher = startNode(
-    service.flags,
-    host,
-    [...[livecertProgram, "watch", ...host.bed.livecert.options]],
-    service.environment,
-  );
-  await using idle = startNode(
-    [],
-    host,
-    ["-e", "setInterval(() => {}, 1e9)"],
-    {},
-  );
+  await using watcher = startNode(flagsOfUnit(), host, [
+    livecertProgram,
+    "watch",
+    ...host.bed.livecert.options,
+  ]);
+  await using idle = startNode([], host, ["-e", "setInterval(() => {}, 1e9)"]);
   await host.bed.livecert.firstPresence(watcher.pid, 600_000);
   progress(`nothing happens for ${restMs / 1000} s`);
   await pause(10_000);
@@ -136,12 +129,11 @@ function startNode(
   flags: readonly string[],
   { bed }: ServingHost,
   args: readonly string[],
-  environment: NodeJS.ProcessEnv,
 ): Running {
   const { PATH } = process.env;
   const child: ChildProcess = spawn(process.execPath, [...flags, ...args], {
     stdio: ["ignore", "ignore", "ignore"],
-    env: bed.livecert.environment({ PATH, ...environment }),
+    env: bed.livecert.environment({ PATH }),
   });
   const ended = once(child, "close");
   return {
@@ -153,26 +145,15 @@ function startNode(
   };
 }
 
-/** The flags of Node.js and the variables that the unit gives the service. */
-function startedByUnit(): {
-  readonly flags: readonly string[];
-  readonly environment: NodeJS.ProcessEnv;
-} {
+/** What the unit tells Node.js. */
+function flagsOfUnit(): readonly string[] {
   const unit = readFileSync(
     resolve(import.meta.dirname, "../../systemd/livecert.service"),
     "utf8",
-  ).replaceAll("\\\n", " ");
+  );
   const [, flags = ""] =
     /^ExecStart="@NODE@"(.*)"@LIVECERT@"/m.exec(unit) ?? [];
-  const words = [...unit.matchAll(/^Environment=(.*)$/gm)].flatMap(
-    ([, line = ""]) => line.split(" "),
-  );
-  return {
-    flags: flags.trim().split(/\s+/),
-    environment: Object.fromEntries(
-      words.map((word) => word.split("=", 2) as [string, string]),
-    ),
-  };
+  return flags.trim().split(/\s+/);
 }
 
 /** Of all its threads; schedstat counts nanoseconds where other places count hundredths of a second. */

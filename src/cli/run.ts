@@ -1,3 +1,4 @@
+import type { Readable } from "node:stream";
 import { isJournal } from "../adapters/log/journal.ts";
 import { createLog, type OpenLog } from "../adapters/log/log.ts";
 import { switchWords } from "../core/settings/value.ts";
@@ -6,7 +7,7 @@ import type { LogLevel } from "../core/settings/settings.ts";
 import { LivecertError } from "../errors.ts";
 import { commands } from "./commands.ts";
 import { describeFailure, failureDocument, failureText } from "./failure.ts";
-import { parseHookLine } from "./hook-line.ts";
+import { parsePlainLine } from "./plain-line.ts";
 import type { Environment } from "./invocation.ts";
 import {
   createOutput,
@@ -20,6 +21,12 @@ import { loadSettings, type LoadedSettings } from "./settings.ts";
 
 export { abortedBySignals } from "./signals.ts";
 
+/** What the watcher has sent us for. */
+export async function runErrand(process: Process): Promise<number> {
+  const errand = await import("./errand.ts");
+  return errand.runErrand(process);
+}
+
 /** What a run is given of the process. */
 export interface Process {
   /** The command line without program and script. */
@@ -29,6 +36,8 @@ export interface Process {
   readonly stdout: Stream;
   readonly stderr: Stream;
   readonly readStdin: () => Promise<Uint8Array | null>;
+  /** The same, to be read piece by piece. */
+  readonly openStdin: () => Readable;
   readonly signal: AbortSignal;
   readonly now: () => Date;
   /** Keep nothing on the disk that only makes the next call faster. */
@@ -101,8 +110,8 @@ function outputUnwritable(cause: NodeJS.ErrnoException): LivecertError {
 
 /** null: help was asked for and printed. */
 async function understand(process: Process): Promise<ParsedLine | null> {
-  const hookLine = parseHookLine(process.words);
-  if (hookLine !== null) return hookLine;
+  const line = parsePlainLine(process.words);
+  if (line !== null) return line;
   const { parseCommandLine } = await import("./cli.ts");
   const understood = await parseCommandLine(
     process.words,
@@ -148,7 +157,7 @@ function alphabetOf(process: Process): Alphabet {
   return process.words.includes("hook") ? "ascii" : "unicode";
 }
 
-function openLog(process: Process, level: LogLevel): OpenLog {
+export function openLog(process: Process, level: LogLevel): OpenLog {
   const { stderr, environment, now } = process;
   const terminal = stderr.isTTY === true;
   return createLog({

@@ -19,7 +19,6 @@ import {
 } from "../core/incidents/incident.ts";
 import { messageOf, type Message } from "../core/incidents/message.ts";
 import {
-  emptyBook,
   outboxId,
   type IncidentBook,
   type OutboxEntry,
@@ -30,18 +29,10 @@ import type { Settings } from "../core/settings/settings.ts";
 import type { Assessment, Candidate } from "./assess.ts";
 import { candidatesOf, lineagesOf } from "./candidates.ts";
 import type { Concluded, TargetResult } from "./conclude.ts";
+import { bookId, readBook } from "./book.ts";
 import { sourceId } from "./examine.ts";
 import { presentBundle, type ObservedPoint } from "./observe.ts";
 import type { RunRequest, World } from "./world.ts";
-
-/** There is one book. */
-const bookId = "all";
-
-export async function readBook({
-  store,
-}: Pick<World, "store">): Promise<IncidentBook> {
-  return (await store.incidents.get(bookId)) ?? emptyBook;
-}
 
 /** Answers with what could not be written; then nobody is told, and the next run finds it again. */
 export async function keepIncidents(
@@ -95,7 +86,8 @@ async function writeBook(
   book: IncidentBook,
 ): Promise<readonly Written[]> {
   const isHandedOver = book.unsent.length === 0;
-  if (isHandedOver && JSON.stringify(book) === JSON.stringify(before)) return [];
+  if (isHandedOver && JSON.stringify(book) === JSON.stringify(before))
+    return [];
   const kept = await store.incidents.put(bookId, book);
   if (kept.kind !== "written" || isHandedOver) return [kept];
   const written: Written[] = [];

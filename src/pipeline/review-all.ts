@@ -4,7 +4,8 @@
  */
 import { certbotAtWork } from "../adapters/certbot/at-work.ts";
 import { takeLock } from "../adapters/store/lock.ts";
-import { keepIncidents, readBook } from "./alerts.ts";
+import { keepIncidents } from "./alerts.ts";
+import { readBook } from "./book.ts";
 import type { TargetResult } from "./conclude.ts";
 import { runTarget } from "./target-run.ts";
 import type { RunRequest, World } from "./world.ts";

@@ -3,7 +3,6 @@ import { basename } from "node:path";
 import type { PendingEntry } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { RunDocument } from "../core/report/document.ts";
-import type { Failure } from "../core/schedule/retries.ts";
 import type { Work } from "../core/schedule/schedule.ts";
 import { publishes } from "../core/settings/publications.ts";
 import type { Candidate } from "../pipeline/assess.ts";
@@ -11,17 +10,17 @@ import { notKnownToBeServed } from "../pipeline/known.ts";
 import { lockedRun } from "../pipeline/locked-run.ts";
 import { pendingNow, subjectOf } from "../pipeline/pending.ts";
 import type { Scope, World } from "../pipeline/world.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { Sources } from "./surroundings.ts";
 
 /** null: there was nothing to be done after all. */
 export async function carryOut(
   world: World,
-  surroundings: Surroundings,
+  sources: Sources,
   work: Work,
   run: string,
 ): Promise<RunDocument | null> {
   const pending = await pendingNow(world);
-  const scope = await scopeOf(world, surroundings, work, pending);
+  const scope = await scopeOf(world, sources, work, pending);
   if (scope === null) return null;
   const { limits, watch } = world.settings;
   return lockedRun(
@@ -41,7 +40,7 @@ export async function carryOut(
 
 async function scopeOf(
   world: World,
-  surroundings: Surroundings,
+  sources: Sources,
   work: Work,
   pending: readonly PendingEntry[],
 ): Promise<Scope | null> {
@@ -51,18 +50,13 @@ async function scopeOf(
     case "reconcile":
       return {
         kind: "unsettled",
-        ...named(work.subjects, surroundings, pending),
+        ...named(work.subjects, sources, pending),
       };
     case "subjects": {
-      const subjects = await worthARun(
-        world,
-        surroundings,
-        work.subjects,
-        pending,
-      );
+      const subjects = await worthARun(world, sources, work.subjects, pending);
       return subjects.length === 0
         ? null
-        : { kind: "named", ...named(subjects, surroundings, pending) };
+        : { kind: "named", ...named(subjects, sources, pending) };
     }
   }
 }
@@ -70,7 +64,7 @@ async function scopeOf(
 /** A hook has mostly been there before: what is known to be served, and what Nginx does not use, costs no run. */
 async function worthARun(
   world: World,
-  { candidates }: Surroundings,
+  { candidates }: Sources,
   subjects: readonly string[],
   pending: readonly PendingEntry[],
 ): Promise<readonly string[]> {
@@ -126,7 +120,7 @@ function subjectOfCandidate({ lineage, files }: Candidate): string {
 
 function named(
   subjects: readonly string[],
-  { lineages, candidates }: Surroundings,
+  { lineages, candidates }: Sources,
   pending: readonly PendingEntry[],
 ): {
   readonly lineages: readonly Lineage[];
@@ -142,29 +136,4 @@ function named(
     lineages: subjects.flatMap((subject) => known.get(subject) ?? []),
     certificates: subjects.filter((subject) => !known.has(subject)),
   };
-}
-
-/** Everything that is pending, with words that stay the same while nothing but a number or a date in them changes. */
-export function failuresOf(
-  pending: readonly PendingEntry[],
-): readonly Failure[] {
-  const bySubject = new Map<string, Failure>();
-  for (const entry of pending) {
-    const subject = subjectOf(entry);
-    const words = `${entry.outcome}: ${entry.detail.replaceAll(/\d+/g, "0")}`;
-    bySubject.set(subject, { subject, words });
-  }
-  return [...bySubject.values()];
-}
-
-/** As people call it: the lineage's name, else the certificate's path. */
-export function nameOf(
-  subject: string,
-  { lineages }: Pick<Surroundings, "lineages">,
-  pending: readonly PendingEntry[],
-): string {
-  const isLineage =
-    lineages.some(({ path }) => path === subject) ||
-    pending.some(({ lineage }) => lineage?.path === subject);
-  return isLineage ? basename(subject) : subject;
 }

@@ -8,8 +8,8 @@ import { takeLock, type Lock } from "../adapters/store/lock.ts";
 import { outboxId, type OutboxEntry } from "../core/incidents/record.ts";
 import type { Channel } from "../core/settings/channels.ts";
 import { LivecertError } from "../errors.ts";
-import { readBook } from "../pipeline/alerts.ts";
 import type { World } from "../pipeline/world.ts";
+import { dueEntries, longestPauseMs } from "./outbox.ts";
 
 export type Post = Pick<
   World,
@@ -26,18 +26,17 @@ export interface Delivered {
   readonly sending: Sending;
 }
 
-const longestPauseMs = 3_600_000;
 /** Nobody can use what is older. */
 const keptMs = 3 * 24 * 3_600_000;
 
 /** Every due message once. Empty too where somebody else is sending at the moment. */
 export async function sendWaiting(post: Post): Promise<readonly Delivered[]> {
-  if ((await dueEntries(post)).length === 0) return [];
+  if ((await dueEntries(post.store, post.now())).length === 0) return [];
   await using lock = await lockOutbox(post);
   if (lock === null) return [];
   const signal = AbortSignal.any([post.signal, lock.lost]);
   const byChannel = new Map<string, OutboxEntry[]>();
-  for (const entry of await dueEntries(post))
+  for (const entry of await dueEntries(post.store, post.now()))
     byChannel.set(entry.channel, [
       ...(byChannel.get(entry.channel) ?? []),
       entry,
@@ -48,24 +47,6 @@ export async function sendWaiting(post: Post): Promise<readonly Delivered[]> {
     ),
   );
   return delivered.flat();
-}
-
-/** Oldest first. What the book still holds is not yet handed over. */
-async function dueEntries(post: Post): Promise<readonly OutboxEntry[]> {
-  const entries = await post.store.outbox.list();
-  if (entries.length === 0) return [];
-  const { unsent } = await readBook(post);
-  const held = new Set(unsent.map(({ id }) => id));
-  const nowMs = post.now().getTime();
-  return entries
-    .filter(({ message: { id } }) => !held.has(id))
-    .filter(({ nextAt }) => isDue(Date.parse(nextAt), nowMs))
-    .sort((one, other) => (one.message.at < other.message.at ? -1 : 1));
-}
-
-/** No pause is as long as one that a clock which was set back seems to leave. */
-function isDue(nextMs: number, nowMs: number): boolean {
-  return nextMs <= nowMs || nextMs - nowMs > longestPauseMs;
 }
 
 /** null: another process sends. */

@@ -1,9 +1,7 @@
 /**
- * What the watcher answers over HTTP: `/`, `/api/status`, `/metrics`, `/healthz`. Each document is made once for what is
- * known, when it is first asked for, and then handed to whoever asks, so that a thousand requests cost no more than one.
+ * What the watcher answers over HTTP: `/`, `/api/status`, `/metrics`, `/healthz`. The documents are made elsewhere
+ * (documents.ts), once for what is known, when one of them is first asked for.
  */
-import { createHash } from "node:crypto";
-import { hostname } from "node:os";
 import {
   openHttp,
   plain,
@@ -13,43 +11,29 @@ import {
 import type { Log } from "../adapters/log/log.ts";
 import {
   contentTypes,
-  renderMetrics,
+  renderFamilies,
   type Dialect,
 } from "../core/metrics/exposition.ts";
 import {
-  metricFamilies,
+  targetFamilies,
   type TargetMeasure,
 } from "../core/metrics/families.ts";
-import { statusOf } from "../core/report/board.ts";
-import type { WatcherReport } from "../core/report/document.ts";
-import { eventOf } from "../core/report/events.ts";
-import {
-  describeHealth,
-  isHealthy,
-  judgeHealth,
-} from "../core/report/health.ts";
-import { redact } from "../core/report/redact.ts";
 import { formatEndpoint, type Endpoint } from "../core/settings/endpoint.ts";
-import { version } from "../version.ts";
-import { lastSeenOf, type Knowledge } from "./knowledge.ts";
+import { documentPath } from "./document-files.ts";
+import type { Told } from "./documents.ts";
 import { page } from "./page/page.ts";
-
-/** What is known at present. The same object as long as it is the same. */
-export interface Present {
-  readonly knowledge: Knowledge;
-  readonly at: Date;
-  readonly run: string;
-  readonly watcher: WatcherReport;
-  /** Runs in a row that did not come to their end. */
-  readonly broken: number;
-}
+import type { Present } from "./present.ts";
 
 export interface EndpointOptions {
   readonly endpoint: Endpoint;
+  /** Where the documents lie. */
+  readonly runDir: string;
   readonly log: Log;
   readonly now: () => Date;
   /** null: nothing has been looked at yet. */
   readonly present: () => Present | null;
+  /** Makes the documents. */
+  readonly tell: (present: Present) => Promise<Told>;
   readonly measure: () => Promise<readonly TargetMeasure[]>;
 }
 
@@ -77,164 +61,63 @@ export async function openEndpoint(
 type Documents = (path: string, accept: string) => Promise<Resource | null>;
 
 function documentsOf(options: EndpointOptions): Documents {
-  const status = once(statusDocument);
-  const health = healthOf(options.now);
-  const metrics = metricsOf(options);
+  const { present, log } = options;
+  const telling = tellOnce(options);
+  const measuring = measureOnce(options);
   return async (path, accept) => {
-    const present = options.present();
-    switch (path) {
-      case "/":
-        return page();
-      case "/healthz":
-        return present === null ? starting : health(present);
-      case "/api/status":
-        return present === null ? starting : status(present);
-      case "/metrics":
-        return present === null ? starting : metrics(present, accept);
-      default:
-        return null;
+    const make = makers[path];
+    if (path === "/") return page();
+    if (make === undefined) return null;
+    const known = present();
+    if (known === null) return starting;
+    try {
+      const told = await telling(known);
+      return await make({ ...options, told, accept, measuring });
+    } catch (error) {
+      log.warn("what is known could not be told", { path, error });
+      return plain(503, "what is known could not be told; see the log");
     }
   };
 }
 
 const starting = plain(503, "starting: not everything has been looked at yet");
 
-/** Makes a document anew only for something else. */
-function once<Key extends object>(
-  make: (key: Key) => Resource,
-): (key: Key) => Resource {
-  let made: { readonly key: Key; readonly resource: Resource } | null = null;
-  return (key) => {
-    if (made?.key !== key) made = { key, resource: make(key) };
-    return made.resource;
-  };
+interface Making {
+  readonly runDir: string;
+  readonly told: Told;
+  readonly accept: string;
+  readonly measuring: () => Promise<readonly TargetMeasure[]>;
 }
 
-function statusOfPresent({ knowledge, at, run, watcher, broken }: Present) {
-  const { board, journal } = knowledge;
-  const warnings = [...brokenRuns(broken, watcher), ...board.warnings];
-  return statusOf(
-    { ...board, warnings },
-    {
-      host: hostname(),
-      ...{ at, run, watcher },
-      events: journal.slice(0, shownEvents).map(eventOf),
+const makers: Readonly<
+  Record<string, (making: Making) => Resource | Promise<Resource>>
+> = {
+  "/healthz": ({ told: { health } }) =>
+    plain(health.isWell ? 200 : 503, health.text),
+  "/api/status": ({ runDir, told: { tag } }) => ({
+    status: 200,
+    type: "application/json; charset=utf-8",
+    body: { head: Buffer.alloc(0), file: documentPath(runDir, "status") },
+    tag,
+  }),
+  "/metrics": metrics,
+};
+
+async function metrics({
+  runDir,
+  accept,
+  measuring,
+}: Making): Promise<Resource> {
+  const dialect = dialectFor(accept);
+  const families = targetFamilies(await measuring());
+  return {
+    status: 200,
+    type: contentTypes[dialect],
+    body: {
+      head: Buffer.from(renderFamilies(families, dialect)),
+      file: documentPath(runDir, dialect),
     },
-  );
-}
-
-const shownEvents = 50;
-
-/** What is known then grows old, however well it looks. */
-function brokenRuns(
-  broken: number,
-  { lastRun }: WatcherReport,
-): readonly string[] {
-  if (broken === 0) return [];
-  const runs =
-    broken === 1 ? "the last run" : `the last ${String(broken)} runs`;
-  return [
-    `${runs} did not come to ${broken === 1 ? "its" : "their"} end, so this is what was known at ${lastRun?.at ?? "no time"}: journalctl -u livecert -p warning tells why`,
-  ];
-}
-
-/** A single run that breaks is tried again soon. */
-const toleratedBroken = 3;
-
-function statusDocument(present: Present): Resource {
-  const text = JSON.stringify(statusOfPresent(present));
-  return tagged("application/json; charset=utf-8", text);
-}
-
-function tagged(type: string, text: string): Resource {
-  const body = Buffer.from(`${redact(text)}\n`);
-  const digest = createHash("sha256").update(body).digest("base64url");
-  return { status: 200, type, body, tag: `"${digest.slice(0, 22)}"` };
-}
-
-/** A renewal becomes overdue without anything happening. */
-function healthOf(now: () => Date): (present: Present) => Resource {
-  let made: {
-    readonly present: Present;
-    readonly until: Date | null;
-    readonly resource: Resource;
-  } | null = null;
-  return (present) => {
-    const at = now();
-    const isStale =
-      made?.present !== present || (made.until !== null && at >= made.until);
-    if (made === null || isStale) {
-      const lineages = [...present.knowledge.board.entries.values()];
-      const health = judgeHealth(
-        {
-          lineages: lineages.map(({ report }) => report),
-          publications: present.knowledge.board.publications,
-        },
-        at,
-      );
-      const { broken, watcher } = present;
-      const isOld = broken > toleratedBroken;
-      const words = [
-        ...(isOld ? brokenRuns(broken, watcher) : []),
-        describeHealth(health),
-      ];
-      const status = isHealthy(health) && !isOld ? 200 : 503;
-      const resource = plain(status, redact(words.join("; ")));
-      made = { present, until: health.validUntil, resource };
-    }
-    return made.resource;
-  };
-}
-
-/** Workers come and go without a run: they are looked at again for whoever asks, this often at most. */
-const measureMs = 5_000;
-
-function metricsOf({
-  measure,
-  now,
-}: EndpointOptions): (present: Present, accept: string) => Promise<Resource> {
-  let measured: {
-    readonly atMs: number;
-    readonly targets: Promise<readonly TargetMeasure[]>;
-  } | null = null;
-  const rendered = new Map<Dialect, ReturnType<typeof once<MetricsKey>>>();
-  let key: MetricsKey | null = null;
-  return async (present, accept) => {
-    const atMs = now().getTime();
-    if (measured === null || Math.abs(atMs - measured.atMs) > measureMs)
-      measured = { atMs, targets: measure().catch(() => []) };
-    const targets = await measured.targets;
-    if (key?.present !== present || key.targets !== targets)
-      key = { present, targets };
-    const dialect = dialectFor(accept);
-    const render = rendered.get(dialect) ?? once(renderIn(dialect));
-    rendered.set(dialect, render);
-    return render(key);
-  };
-}
-
-interface MetricsKey {
-  readonly present: Present;
-  readonly targets: readonly TargetMeasure[];
-}
-
-function renderIn(dialect: Dialect): (key: MetricsKey) => Resource {
-  return ({ present, targets }) => {
-    const { knowledge, broken } = present;
-    const families = metricFamilies({
-      version,
-      status: statusOfPresent(present),
-      totals: knowledge.totals,
-      lastSeen: lastSeenOf(knowledge),
-      targets,
-      watcher: { broken },
-    });
-    return {
-      status: 200,
-      type: contentTypes[dialect],
-      body: Buffer.from(redact(renderMetrics(families, dialect))),
-      tag: null,
-    };
+    tag: null,
   };
 }
 
@@ -242,4 +125,48 @@ function dialectFor(accept: string): Dialect {
   return accept.includes("application/openmetrics-text")
     ? "openmetrics"
     : "text";
+}
+
+/** Anew only for something else, or when time has made it wrong; whoever asks meanwhile waits for the same. */
+function tellOnce({
+  tell,
+  now,
+}: EndpointOptions): (present: Present) => Promise<Told> {
+  let last: { readonly present: Present; readonly told: Promise<Told> } | null =
+    null;
+  const begin = (present: Present): Promise<Told> => {
+    const own = { present, told: tell(present) };
+    last = own;
+    own.told.catch(() => {
+      if (last === own) last = null;
+    });
+    return own.told;
+  };
+  return async (present) => {
+    const known = last;
+    if (known?.present !== present) return begin(present);
+    const told = await known.told;
+    const { until } = told.health;
+    const isOver = until !== null && now() >= new Date(until);
+    return isOver && last === known ? begin(present) : told;
+  };
+}
+
+/** Workers come and go without a run: they are looked at again for whoever asks, this often at most. */
+const measureMs = 5_000;
+
+function measureOnce({
+  measure,
+  now,
+}: EndpointOptions): () => Promise<readonly TargetMeasure[]> {
+  let measured: {
+    readonly atMs: number;
+    readonly targets: Promise<readonly TargetMeasure[]>;
+  } | null = null;
+  return () => {
+    const atMs = now().getTime();
+    if (measured === null || Math.abs(atMs - measured.atMs) > measureMs)
+      measured = { atMs, targets: measure().catch(() => []) };
+    return measured.targets;
+  };
 }

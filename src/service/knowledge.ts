@@ -1,7 +1,7 @@
 /** What the watcher knows, kept from run to run: nobody who asks it causes a handshake. */
 import type { JournalEntry } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
-import type { LastSeen, TargetMeasure } from "../core/metrics/families.ts";
+import type { LastSeen } from "../core/metrics/families.ts";
 import { noTotals, type Totals } from "../core/metrics/totals.ts";
 import {
   emptyBoard,
@@ -24,12 +24,6 @@ export interface Knowledge {
   readonly journal: readonly JournalEntry[];
 }
 
-export const nothingLearnt: Knowledge = {
-  board: emptyBoard,
-  totals: noTotals,
-  journal: [],
-};
-
 export interface News {
   /** What the watcher's own run found; null: none was worth it. */
   readonly document: RunDocument | null;
@@ -44,26 +38,41 @@ export interface News {
 /** As far as failures are told by the metrics. */
 const journalLines = 500;
 
-/** Beside its own run, what hooks and people have recorded meanwhile. */
+/**
+ * Beside its own run, what hooks and people have recorded meanwhile.
+ *
+ * @param known null: everything is taken from what is on record
+ */
 export async function learn(
   world: World,
-  { board }: Knowledge,
+  known: Board | null,
   news: News,
 ): Promise<Knowledge> {
   const { document, isWhole, subjects, candidates } = news;
+  const board = known ?? emptyBoard;
   const at = world.now();
   const own =
     document === null ? board : withDocument(board, document, { at, isWhole });
   const meant =
-    subjects === null
+    subjects === null || known === null
       ? candidates
       : candidates.filter((one) => subjects.includes(pathOf(one)));
   const recalled = await recall(world, own, meant);
+  return withRecords(
+    world,
+    candidates.length === 0 ? recalled : onlyPaths(recalled, paths(news)),
+  );
+}
+
+/** The board and what the state says beside it. */
+export async function withRecords(
+  { store }: World,
+  board: Board,
+): Promise<Knowledge> {
   return {
-    board:
-      candidates.length === 0 ? recalled : onlyPaths(recalled, paths(news)),
-    totals: (await world.store.totals.get(totalsId)) ?? noTotals,
-    journal: await world.store.journal.read({ limit: journalLines }),
+    board,
+    totals: (await store.totals.get(totalsId)) ?? noTotals,
+    journal: await store.journal.read({ limit: journalLines }),
   };
 }
 
@@ -85,22 +94,4 @@ export function lastSeenOf({ board, journal }: Knowledge): readonly LastSeen[] {
     successAt: liveSince,
     failures: failures.get(report.name ?? path) ?? [],
   }));
-}
-
-/** A look at the process table of each Nginx. */
-export async function measureTargets(
-  world: World,
-): Promise<readonly TargetMeasure[]> {
-  return Promise.all(
-    world.targets.map(async (target) => {
-      const state = await target.inspect(world.signal);
-      const generation = state.kind === "running" ? state.generation : null;
-      return {
-        target: target.name,
-        isRunning: generation !== null,
-        accepting: generation?.workers.length ?? 0,
-        draining: generation?.draining.length ?? 0,
-      };
-    }),
-  );
 }

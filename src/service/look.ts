@@ -4,43 +4,44 @@ import { join } from "node:path";
 import pMap from "p-map";
 import { lookForCertbot } from "../adapters/certbot/at-work.ts";
 import { viewLineage } from "../adapters/certbot/view.ts";
+import type { Store } from "../adapters/store/store.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import { lineageState } from "../core/lineage/versions.ts";
 import type { ScheduleEvent, SubjectState } from "../core/schedule/schedule.ts";
-import { sourceId } from "../pipeline/examine.ts";
-import { subjectOf } from "../pipeline/pending.ts";
-import type { World } from "../pipeline/world.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { Known } from "./meanings.ts";
+
+export interface Looking {
+  readonly certbotDir: string;
+  readonly store: Pick<Store, "sources">;
+  readonly now: Date;
+  readonly signal: AbortSignal;
+  readonly known: Known;
+}
 
 export async function look(
-  world: World,
-  surroundings: Surroundings,
+  looking: Looking,
   subjects: readonly string[],
 ): Promise<Extract<ScheduleEvent, { kind: "looked" }>> {
-  const certbot = await lookForCertbot(world.settings.certbotDir);
+  const certbot = await lookForCertbot(looking.certbotDir);
   const seen = await pMap(
     subjects,
-    async (subject) =>
-      [subject, await stateOf(world, surroundings, subject)] as const,
-    { concurrency: 16, signal: world.signal },
+    async (subject) => [subject, await stateOf(looking, subject)] as const,
+    { concurrency: 16, signal: looking.signal },
   );
   return { kind: "looked", certbot: certbot.kind, seen: new Map(seen) };
 }
 
 async function stateOf(
-  world: World,
-  surroundings: Surroundings,
+  looking: Looking,
   subject: string,
 ): Promise<SubjectState> {
-  const lineage = surroundings.lineages.find(({ path }) => path === subject);
+  const name = looking.known.lineages.get(subject);
   const state =
-    lineage === undefined
+    name === undefined
       ? await fileState(subject)
-      : await stateOfLineage(lineage);
+      : await stateOfLineage({ name, path: subject });
   if (state !== "settled") return state;
-  return (await hasExpired(world, surroundings, subject))
-    ? "urgent"
-    : "settled";
+  return (await hasExpired(looking, subject)) ? "urgent" : "settled";
 }
 
 async function fileState(path: string): Promise<SubjectState> {
@@ -60,19 +61,13 @@ async function stateOfLineage(lineage: Lineage): Promise<SubjectState> {
 
 /** What was last seen served for it, in one of its places. */
 async function hasExpired(
-  world: World,
-  { candidates }: Surroundings,
+  { store, known, now }: Looking,
   subject: string,
 ): Promise<boolean> {
-  const own = candidates.filter(
-    ({ lineage, files: { certificate } }) =>
-      subjectOf({ lineage, certificate }) === subject,
-  );
-  for (const { files } of own) {
-    const record = await world.store.sources.get(sourceId(files));
+  for (const id of known.records.get(subject) ?? []) {
+    const record = await store.sources.get(id);
     const end = record?.deployed?.notAfter;
-    if (end !== undefined && Date.parse(end) <= world.now().getTime())
-      return true;
+    if (end !== undefined && Date.parse(end) <= now.getTime()) return true;
   }
   return false;
 }

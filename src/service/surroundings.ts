@@ -4,44 +4,33 @@ import { basename, dirname, join } from "node:path";
 import pMap from "p-map";
 import { listLineages } from "../adapters/certbot/lineages.ts";
 import { hopsOf } from "../adapters/watcher/hops.ts";
-import type { Place } from "../adapters/watcher/watching.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { NginxModel } from "../core/nginx/model.ts";
 import type { Candidate } from "../pipeline/assess.ts";
+import { sourceId } from "../pipeline/examine.ts";
 import { rememberedCandidates, subjectOf } from "../pipeline/pending.ts";
+import type { Meaning, Surroundings } from "./meanings.ts";
 import type { World } from "../pipeline/world.ts";
 import type { Target } from "../ports.ts";
 
-export interface Surroundings {
+/** What runs are about. */
+export interface Sources {
   readonly lineages: readonly Lineage[];
   /** The sources that Nginx was last seen to load. */
   readonly candidates: readonly Candidate[];
-  readonly places: readonly Place[];
-  /** By directory: what a change in it means. */
-  readonly meanings: ReadonlyMap<string, readonly Meaning[]>;
 }
 
-export type Meaning =
-  /** Lineages have come or gone. */
-  | { readonly kind: "lineages" }
-  /** `names`: only these entries matter; null: all. */
-  | {
-      readonly kind: "subject";
-      readonly subject: string;
-      readonly names: ReadonlySet<string> | null;
-    }
-  | {
-      readonly kind: "configuration";
-      /** Entries that are known to matter. */
-      readonly names: ReadonlySet<string>;
-      /** Nginx writes here itself, so that other entries say nothing. */
-      readonly isBusy: boolean;
-    };
-
-export async function lookAround(world: World): Promise<Surroundings> {
-  const live = join(world.settings.certbotDir, "live");
+export async function findSources(world: World): Promise<Sources> {
   const { lineages } = await listLineages(world.settings.certbotDir);
   const candidates = (await rememberedCandidates(world, lineages)) ?? [];
+  return { lineages, candidates };
+}
+
+export async function lookAround(
+  world: World,
+  { lineages, candidates }: Sources,
+): Promise<Surroundings> {
+  const live = join(world.settings.certbotDir, "live");
   const meanings = new Map<string, Meaning[]>();
   const mean = (directory: string, meaning: Meaning): void => {
     meanings.set(directory, [...(meanings.get(directory) ?? []), meaning]);
@@ -59,25 +48,22 @@ export async function lookAround(world: World): Promise<Surroundings> {
     if (known !== null)
       await meanConfiguration(hereBy(target, known.model), mean);
   }
-  return { lineages, candidates, meanings, places: placesOf(meanings) };
+  return {
+    sources: candidates.length,
+    lineages: lineages.map(({ path, name }) => [path, name]),
+    records: recordsOf(candidates),
+    meanings: [...meanings],
+  };
 }
 
-/** What a change of this entry means; nothing for entries that are none of ours. */
-export function isMeant(meaning: Meaning, name: string | null): boolean {
-  if (name === null) return true;
-  switch (meaning.kind) {
-    case "lineages":
-      return name !== "README";
-    case "subject":
-      return meaning.names?.has(name) ?? name !== "README";
-    case "configuration":
-      return meaning.names.has(name) || (!meaning.isBusy && !isByTheWay(name));
+function recordsOf(candidates: readonly Candidate[]): Surroundings["records"] {
+  const records = new Map<string, string[]>();
+  for (const { lineage, files } of candidates) {
+    const { certificate } = files;
+    const subject = subjectOf({ lineage, certificate });
+    records.set(subject, [...(records.get(subject) ?? []), sourceId(files)]);
   }
-}
-
-/** What editors and daemons leave lying about beside configuration files. */
-function isByTheWay(name: string): boolean {
-  return /^\.|~$|\.(?:log|pid|swp|swx|tmp|dpkg-\w+)$/.test(name);
+  return [...records];
 }
 
 type Mean = (directory: string, meaning: Meaning) => void;
@@ -121,7 +107,7 @@ async function meanSources(
   );
   for (const [directory, subjects] of entries)
     for (const [subject, names] of subjects)
-      mean(directory, { kind: "subject", subject, names });
+      mean(directory, { kind: "subject", subject, names: [...names] });
 }
 
 type ConfigurationFiles = Pick<NginxModel, "files" | "errorLogs" | "pidFile">;
@@ -167,16 +153,7 @@ async function meanConfiguration(
   for (const [directory, own] of names)
     mean(directory, {
       kind: "configuration",
-      names: own,
+      names: [...own],
       isBusy: busy.has(directory),
     });
-}
-
-function placesOf(
-  meanings: ReadonlyMap<string, readonly Meaning[]>,
-): readonly Place[] {
-  return [...meanings].map(([directory, all]) => ({
-    directory,
-    manner: all.some(({ kind }) => kind !== "subject") ? "coarse" : "plain",
-  }));
 }

@@ -3,22 +3,9 @@ import type { Log, LogFields } from "../adapters/log/log.ts";
 import { assertNever } from "../core/assert-never.ts";
 import { fallbackPollMs, type Refused } from "../adapters/watcher/watching.ts";
 import { worstOf, type Outcome } from "../core/decision/outcome.ts";
-import type { PendingEntry } from "../core/decision/record.ts";
-import type {
-  LineageReport,
-  RunDocument,
-  WatcherReport,
-} from "../core/report/document.ts";
+import type { RunDocument, WatcherReport } from "../core/report/document.ts";
 import type { Telling } from "../core/schedule/retries.ts";
-import { subjectOf } from "../pipeline/pending.ts";
-import { nameOf } from "./carry-out.ts";
-import type { Surroundings } from "./surroundings.ts";
-
-export interface Circumstances {
-  readonly surroundings: Surroundings;
-  readonly pending: readonly PendingEntry[];
-  readonly document: RunDocument | null;
-}
+import type { Failing } from "./failing.ts";
 
 /** A line for people who read no journal: syslog, where the log goes nowhere that lasts. */
 export type Alarm = (line: string) => void;
@@ -40,18 +27,15 @@ export function tellDeployed(log: Log, document: RunDocument): void {
   for (const warning of document.warnings) log.warn(warning);
 }
 
+/** @param about what is failing, and what has been */
 export function tellAll(
   log: Log,
   tellings: readonly Telling[],
-  about: Circumstances,
+  about: ReadonlyMap<string, Failing>,
   alarm: Alarm,
 ): void {
-  tellFailing(
-    log,
-    tellings.filter((telling) => telling.kind === "failing"),
-    about,
-    alarm,
-  );
+  const failures = tellings.filter((telling) => telling.kind === "failing");
+  tellFailing(log, failures, about, alarm);
   const recovered = tellings.filter(({ kind }) => kind === "recovered");
   if (recovered.length > 0)
     log.info(
@@ -59,7 +43,7 @@ export function tellAll(
       namesOf(
         recovered.flatMap((telling) =>
           "subject" in telling
-            ? [nameOf(telling.subject, about.surroundings, about.pending)]
+            ? [about.get(telling.subject)?.name ?? telling.subject]
             : [],
         ),
       ),
@@ -95,7 +79,7 @@ function tellOne(log: Log, telling: Telling): void {
   }
 }
 
-type Failing = Extract<Telling, { kind: "failing" }>;
+type TellFailing = Extract<Telling, { kind: "failing" }>;
 
 /** Directories that are polled because the kernel gives no events for them, in one line for each reason. */
 export function tellRefused(log: Log, refused: readonly Refused[]): void {
@@ -126,61 +110,45 @@ const remedies: Readonly<Record<string, string>> = {
 /** What failed for the same reason is one line: an Nginx that is stopped fails for all. */
 function tellFailing(
   log: Log,
-  tellings: readonly Failing[],
-  about: Circumstances,
+  tellings: readonly TellFailing[],
+  about: ReadonlyMap<string, Failing>,
   alarm: Alarm,
 ): void {
-  const groups = new Map<
-    string,
-    { entry: PendingEntry; tellings: Failing[] }
-  >();
+  const groups = new Map<string, Group>();
   for (const telling of tellings) {
-    const entry = about.pending.find(
-      (one) => subjectOf(one) === telling.subject,
-    );
-    if (entry === undefined) continue;
-    const key = [entry.outcome, entry.detail, telling.times].join("\n");
-    const group = groups.get(key) ?? { entry, tellings: [] };
-    groups.set(key, { entry, tellings: [...group.tellings, telling] });
+    const one = about.get(telling.subject);
+    if (one === undefined) continue;
+    const key = [one.outcome, one.detail, telling.times].join("\n");
+    const { alike } = groups.get(key) ?? { alike: [] };
+    groups.set(key, { telling, alike: [...alike, one] });
   }
-  for (const { entry, tellings: alike } of groups.values())
-    tellGroup(log, entry, alike, about, alarm);
+  for (const group of groups.values()) tellGroup(log, group, alarm);
 }
 
-function tellGroup(
-  log: Log,
-  entry: PendingEntry,
-  alike: readonly Failing[],
-  { surroundings, pending, document }: Circumstances,
-  alarm: Alarm,
-): void {
+interface Group {
+  readonly telling: TellFailing;
+  readonly alike: readonly Failing[];
+}
+
+function tellGroup(log: Log, { telling, alike }: Group, alarm: Alarm): void {
   const [first] = alike;
   if (first === undefined) return;
-  const names = alike.map(({ subject }) =>
-    nameOf(subject, surroundings, pending),
-  );
-  const remedy = reportOf(document, first.subject)?.remedy ?? null;
+  const names = alike.map(({ name }) => name);
+  const { outcome, detail, remedy } = first;
   const fields = {
     ...namesOf(names),
-    outcome: entry.outcome,
-    reason: entry.detail,
+    outcome,
+    reason: detail,
     ...(remedy === null ? {} : { remedy }),
-    times: first.times,
-    againAt: new Date(first.dueMs).toISOString(),
+    times: telling.times,
+    againAt: new Date(telling.dueMs).toISOString(),
   };
-  if (isPassing(entry.outcome) && first.times === 1)
+  if (isPassing(outcome) && telling.times === 1)
     log.warn("not live yet", fields);
   else {
     log.error("not live", fields);
-    alarm(sentence(names, entry, remedy));
+    alarm(sentence(names, first));
   }
-}
-
-function reportOf(
-  document: RunDocument | null,
-  subject: string,
-): LineageReport | null {
-  return document?.lineages.find(({ path }) => path === subject) ?? null;
 }
 
 /** Mostly over by itself before anybody has looked. */
@@ -190,8 +158,7 @@ function isPassing(outcome: Outcome): boolean {
 
 function sentence(
   names: readonly string[],
-  { outcome, detail }: PendingEntry,
-  remedy: string | null,
+  { outcome, detail, remedy }: Failing,
 ): string {
   const what = `${listNames(names)}: ${outcome}: ${detail}`;
   return remedy === null ? what : `${what}; ${remedy}`;

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { listLineages } from "../adapters/certbot/lineages.ts";
 import { sweepLeftovers, writeReadable } from "../adapters/store/files.ts";
 import { renderMetrics } from "../core/metrics/exposition.ts";
-import { metricFamilies } from "../core/metrics/families.ts";
+import { metricFamilies, targetFamilies } from "../core/metrics/families.ts";
 import { statusOf } from "../core/report/board.ts";
 import type { LineageReport, RunDocument } from "../core/report/document.ts";
 import { redact } from "../core/report/redact.ts";
@@ -12,12 +12,8 @@ import { unusedLineages } from "../pipeline/candidates.ts";
 import { rememberedCandidates } from "../pipeline/pending.ts";
 import type { World } from "../pipeline/world.ts";
 import { version } from "../version.ts";
-import {
-  lastSeenOf,
-  learn,
-  measureTargets,
-  nothingLearnt,
-} from "./knowledge.ts";
+import { lastSeenOf, learn } from "./knowledge.ts";
+import { measureTargets } from "./measure.ts";
 
 /** A run that left a certificate to another one, or to a later one, has not looked at it: the record says more. */
 function isWhole({ leaf, findings }: LineageReport): boolean {
@@ -32,7 +28,7 @@ export async function writeTextfile(
 ): Promise<void> {
   const { lineages } = await listLineages(world.settings.certbotDir);
   const used = (await rememberedCandidates(world, lineages)) ?? [];
-  const knowledge = await learn(world, nothingLearnt, {
+  const knowledge = await learn(world, null, {
     document: { ...document, lineages: document.lineages.filter(isWhole) },
     isWhole: false,
     subjects: null,
@@ -46,14 +42,17 @@ export async function writeTextfile(
     watcher: null,
     events: [],
   });
-  const families = metricFamilies({
-    version,
-    status,
-    totals: knowledge.totals,
-    lastSeen: lastSeenOf(knowledge),
-    targets: await measureTargets(world),
-    watcher: null,
-  });
+  const families = [
+    ...metricFamilies({
+      version,
+      status,
+      totals: knowledge.totals,
+      lastSeen: lastSeenOf(knowledge),
+      targets: world.targets.map(({ name }) => name),
+      watcher: null,
+    }),
+    ...targetFamilies(await measureTargets(world)),
+  ];
   await sweepLeftovers(dirname(path), world.now());
   await writeReadable(path, redact(renderMetrics(families, "text")));
 }

@@ -3,6 +3,7 @@
  * signal; the served certificate, not the event, is the truth.
  */
 import type { Log } from "../adapters/log/log.ts";
+import type { Store } from "../adapters/store/store.ts";
 import {
   monotonicMicroseconds,
   type Notifier,
@@ -13,8 +14,9 @@ import {
   type Watching,
 } from "../adapters/watcher/watching.ts";
 import type { Serving } from "../adapters/http/server.ts";
+import type { TargetMeasure } from "../core/metrics/families.ts";
 import { formatEndpoint } from "../core/settings/endpoint.ts";
-import type { RunDocument, WatcherReport } from "../core/report/document.ts";
+import type { WatcherReport } from "../core/report/document.ts";
 import type { Telling } from "../core/schedule/retries.ts";
 import type { Rhythm } from "../core/schedule/rhythm.ts";
 import {
@@ -27,29 +29,25 @@ import {
   type Work,
 } from "../core/schedule/schedule.ts";
 import type { Settings } from "../core/settings/settings.ts";
-import { pendingNow, subjectOf } from "../pipeline/pending.ts";
-import type { World } from "../pipeline/world.ts";
-import { carryOut, failuresOf, nameOf } from "./carry-out.ts";
+import { LivecertError } from "../errors.ts";
+import { openEndpoint } from "./endpoint.ts";
+import type { Answers, Errand } from "./errands/errand.ts";
+import { limitOf } from "./errands/send.ts";
+import { failuresOf, type Failing } from "./failing.ts";
 import { look } from "./look.ts";
-import { giveBackMemory } from "./memory.ts";
-import { openEndpoint, type Present } from "./endpoint.ts";
 import {
-  learn,
-  measureTargets,
-  nothingLearnt,
-  type Knowledge,
-} from "./knowledge.ts";
+  isMeant,
+  nothingKnown,
+  placesOf,
+  subjectsOf,
+  toKnown,
+  type Known,
+  type Meaning,
+  type Surroundings,
+} from "./meanings.ts";
 import { removePresence, writePresence } from "./presence.ts";
-import { isMeant, lookAround, type Surroundings } from "./surroundings.ts";
-import {
-  statusLine,
-  summarise,
-  tellAll,
-  tellDeployed,
-  tellRefused,
-  type Alarm,
-  type Circumstances,
-} from "./tell.ts";
+import type { Present } from "./present.ts";
+import { statusLine, tellAll, tellRefused, type Alarm } from "./tell.ts";
 
 export interface WatchOptions {
   readonly settings: Settings;
@@ -57,9 +55,12 @@ export interface WatchOptions {
   readonly now: () => Date;
   /** Ends the service. */
   readonly signal: AbortSignal;
-  /** A new one for each look and run: a long life must not keep what a short one read. */
-  readonly openWorld: (signal: AbortSignal) => Promise<World>;
-  readonly newRunId: () => string;
+  readonly openStore: () => Promise<Store>;
+  /** Lets a child do it. */
+  readonly sendFor: <Kind extends Errand["kind"]>(
+    errand: Extract<Errand, { kind: Kind }>,
+  ) => Promise<Answers[Kind]>;
+  readonly measure: () => Promise<readonly TargetMeasure[]>;
   readonly notifier: Notifier | null;
   /** Calls back for every wish to look everything through now. */
   readonly onAsked: (callback: () => void) => void;
@@ -68,9 +69,9 @@ export interface WatchOptions {
 
 /** How long the step under way may take to obey when the service is stopped. */
 const farewellMs = 3_000;
-/** What a look may take, and a run beyond its own limit, before the watchdog is no longer fed. */
+/** What a look may take, and a child that has to be ended beyond its own limit, before the watchdog is no longer fed. */
 const graceMs = 60_000;
-/** Until nothing of a run is held any more. */
+/** What is refused at once is told at once. */
 const aMomentMs = 1_000;
 /** Timers are asked again at least this often, so that a clock that was set does not matter for long. */
 const longestSleepMs = 3_600_000;
@@ -86,29 +87,31 @@ class WatchLoop implements AsyncDisposable {
   readonly #watching: Watching;
   readonly #since: Date;
   #schedule: Schedule;
-  #surroundings: Surroundings;
+  #known: Known = nothingKnown;
   #timer: NodeJS.Timeout | undefined;
   #feeder: NodeJS.Timeout | undefined;
   /** What is under way, and since when. */
   #work: { readonly done: Promise<void>; readonly sinceMs: number } | null =
     null;
-  #lastRun: WatcherReport["lastRun"] = null;
+  /** What is found out about the surroundings is believed in the order in which it was asked for. */
+  #turn: Promise<unknown> = Promise.resolve();
   #rearming: Promise<void> | null = null;
   /** Directories that the kernel does not watch, not told yet. */
   readonly #refused: Refused[] = [];
-  #pending: Circumstances["pending"] = [];
-  #document: RunDocument | null = null;
-  #knowledge: Knowledge = nothingLearnt;
+  #lastRun: WatcherReport["lastRun"] = null;
+  #runId = "";
+  /** By subject. */
+  #failing: ReadonlyMap<string, Failing> = new Map();
   /** What is answered over HTTP; null before everything was looked through once. */
   #present: Present | null = null;
   #serving: Serving | null = null;
+  #giveUp: (error: unknown) => void = () => undefined;
 
   constructor(options: WatchOptions) {
     const { settings, now } = options;
     this.#options = options;
     this.#since = now();
     this.#schedule = initialSchedule(rhythmOf(settings));
-    this.#surroundings = nothingKnown;
     this.#watching = openWatching({
       pollMs: settings.watch.pollMs,
       onChange: (directory, name) => this.#onChange(directory, name),
@@ -118,15 +121,15 @@ class WatchLoop implements AsyncDisposable {
 
   async untilStopped(): Promise<void> {
     const { signal, log, notifier, onAsked } = this.#options;
-    const stopped = new Promise<void>((resolve) => {
+    const stopped = new Promise<void>((resolve, reject) => {
       signal.addEventListener("abort", () => resolve(), { once: true });
+      this.#giveUp = reject;
     });
     onAsked(() => this.#onAsked());
-    await this.#arm();
-    const { lineages, places } = this.#surroundings;
+    await this.#survey();
     log.info("watching", {
-      lineages: lineages.length,
-      directories: places.length,
+      lineages: this.#known.lineages.size,
+      directories: this.#known.meanings.size,
     });
     await this.#serve();
     await notifier?.send({ READY: "1" });
@@ -151,13 +154,15 @@ class WatchLoop implements AsyncDisposable {
   }
 
   async #serve(): Promise<void> {
-    const { settings, log, now, openWorld, signal } = this.#options;
+    const { settings, log, now, measure, sendFor } = this.#options;
     this.#serving = await openEndpoint({
       endpoint: settings.http,
+      runDir: settings.runDir,
       log,
       now,
       present: () => this.#present,
-      measure: async () => measureTargets(await openWorld(signal)),
+      tell: (present) => sendFor<"tell">({ kind: "tell", present }),
+      measure,
     });
   }
 
@@ -165,11 +170,12 @@ class WatchLoop implements AsyncDisposable {
     return new Promise((resolve) => setTimeout(resolve, ms).unref());
   }
 
-  #dispatch(event: ScheduleEvent): void {
+  /** @param before what was failing when a run began that has ended */
+  #dispatch(event: ScheduleEvent, before = this.#failing): void {
     if (this.#options.signal.aborted) return;
     const { state, actions } = step(this.#schedule, event, this.#now());
     this.#schedule = state;
-    this.#tell(actions);
+    this.#tell(actions, before);
     for (const action of actions) this.#act(action);
     this.#sleep();
   }
@@ -178,90 +184,81 @@ class WatchLoop implements AsyncDisposable {
     switch (action.kind) {
       case "tell":
         return;
-      case "look": {
-        this.#start(async (world) => {
-          this.#dispatch(
-            await look(world, this.#surroundings, action.subjects),
-          );
-        });
+      case "look":
+        this.#start(() => this.#look(action.subjects));
         return;
-      }
-      case "run": {
-        this.#start((world) => this.#run(world, action.work));
+      case "run":
+        this.#start(() => this.#run(action.work));
         return;
-      }
     }
   }
 
   /** One at a time: the schedule asks for the next when this one has been answered. */
-  #start(work: (world: World) => Promise<void>): void {
-    const { openWorld, signal } = this.#options;
-    const done = (async () => {
-      try {
-        await work(await openWorld(signal));
-      } catch (error) {
-        this.#onBroken(error);
-      }
-    })();
-    void done.then(() => this.#rest(aMomentMs)).then(giveBackMemory);
+  #start(work: () => Promise<void>): void {
+    const done = work().catch((error: unknown) => this.#onBroken(error));
     this.#work = { done, sinceMs: this.#now() };
   }
 
-  async #run(world: World, work: Work): Promise<void> {
-    await this.#rearming;
-    const document = await carryOut(
-      world,
-      this.#surroundings,
-      work,
-      this.#options.newRunId(),
-    );
-    this.#document = document;
-    this.#pending = await pendingNow(world);
-    if (document !== null) {
-      tellDeployed(this.#options.log, document);
-      const { reloads } = document;
-      const at = this.#options.now().toISOString();
-      this.#lastRun = { at, summary: summarise(document), reloads };
-    }
-    if (work.kind !== "subjects") await this.#arm();
-    await this.#learn(world, work, document);
-    this.#dispatch({
-      kind: "completed",
-      failures: failuresOf(this.#pending),
-      chance: Math.random(),
+  async #look(subjects: readonly string[]): Promise<void> {
+    const { settings, signal, now, openStore } = this.#options;
+    const looking = {
+      certbotDir: settings.certbotDir,
+      store: await openStore(),
+      now: now(),
+      signal,
+      known: this.#known,
+    };
+    this.#dispatch(await look(looking, subjects));
+  }
+
+  async #run(work: Work): Promise<void> {
+    const { sendFor } = this.#options;
+    const before = this.#failing;
+    await this.#inTurn(async () => {
+      const found = await sendFor<"run">({ kind: "run", work });
+      this.#runId = found.id;
+      this.#lastRun = found.run ?? this.#lastRun;
+      this.#failing = new Map(found.failing.map((one) => [one.subject, one]));
+      if (found.surroundings !== null) await this.#arm(found.surroundings);
     });
+    this.#dispatch(
+      {
+        kind: "completed",
+        failures: failuresOf([...this.#failing.values()]),
+        chance: Math.random(),
+      },
+      before,
+    );
     await this.#announce();
   }
 
-  async #learn(
-    world: World,
-    work: Work,
-    document: RunDocument | null,
-  ): Promise<void> {
-    const { lineages, candidates } = this.#surroundings;
-    this.#knowledge = await learn(world, this.#knowledge, {
-      document,
-      isWhole: work.kind === "sweep",
-      subjects: work.kind === "subjects" ? work.subjects : null,
-      lineages,
-      candidates,
-    });
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   #onBroken(error: unknown): void {
     const { signal, log } = this.#options;
     if (signal.aborted) return;
-    if (!(error instanceof Error && error.name === "LivecertError"))
+    this.#endIfReplaced(error);
+    if (!(error instanceof LivecertError))
       log.error("unexpected error", { error });
     const reason = error instanceof Error ? error.message : String(error);
     this.#dispatch({ kind: "broken", reason, chance: Math.random() });
     void this.#announce();
   }
 
+  /** An upgrade that nobody has started anew: children would be another program than we are. */
+  #endIfReplaced(error: unknown): void {
+    if (error instanceof LivecertError && error.code === "program-replaced")
+      this.#giveUp(error);
+  }
+
   #onAsked(): void {
     const { notifier, log } = this.#options;
     // Everything is about to be looked through for the first time.
-    if (this.#surroundings === nothingKnown) return;
+    if (this.#known === nothingKnown) return;
     log.info("asked to look everything through");
     void notifier?.send({
       RELOADING: "1",
@@ -272,12 +269,10 @@ class WatchLoop implements AsyncDisposable {
   }
 
   #onChange(directory: string, name: string | null): void {
-    const meant = (this.#surroundings.meanings.get(directory) ?? []).filter(
-      (meaning) => isMeant(meaning, name),
+    const meant = this.#meaningsOf(directory).filter((meaning) =>
+      isMeant(meaning, name),
     );
-    const subjects = meant.flatMap((meaning) =>
-      meaning.kind === "subject" ? [meaning.subject] : [],
-    );
+    const subjects = subjectsOf(meant);
     if (subjects.length > 0) this.#dispatch({ kind: "changed", subjects });
     if (meant.some(({ kind }) => kind === "configuration"))
       this.#dispatch({ kind: "surroundings-changed" });
@@ -285,33 +280,42 @@ class WatchLoop implements AsyncDisposable {
       this.#rearm();
   }
 
+  #meaningsOf(directory: string): readonly Meaning[] {
+    return this.#known.meanings.get(directory) ?? [];
+  }
+
   /** Soon, and once for all that happens until then. */
   #rearm(): void {
     this.#rearming ??= this.#rest(100)
       .then(() => {
         this.#rearming = null;
-        return this.#arm();
+        return this.#survey();
       })
-      .catch((error: unknown) =>
-        this.#options.log.error("cannot watch", { error }),
-      );
+      .catch((error: unknown) => {
+        if (this.#options.signal.aborted) return;
+        this.#endIfReplaced(error);
+        this.#options.log.error("cannot watch", { error });
+      });
+  }
+
+  #survey(): Promise<void> {
+    const { sendFor } = this.#options;
+    return this.#inTurn(async () =>
+      this.#arm(await sendFor<"survey">({ kind: "survey" })),
+    );
   }
 
   /** What is watched anew may have changed before: only the first time everything is looked through anyway. */
-  async #arm(): Promise<void> {
-    const { openWorld, signal } = this.#options;
-    if (signal.aborted) return;
-    const isFirst = this.#surroundings === nothingKnown;
-    this.#surroundings = await lookAround(await openWorld(signal));
-    const { places, meanings } = this.#surroundings;
-    const fresh = await this.#watching.arm(places);
-    const subjects = fresh.flatMap((directory) =>
-      (meanings.get(directory) ?? []).flatMap((meaning) =>
-        meaning.kind === "subject" ? [meaning.subject] : [],
-      ),
+  async #arm(surroundings: Surroundings): Promise<void> {
+    if (this.#options.signal.aborted) return;
+    const isFirst = this.#known === nothingKnown;
+    this.#known = toKnown(surroundings);
+    const fresh = await this.#watching.arm(placesOf(this.#known));
+    const subjects = new Set(
+      fresh.flatMap((directory) => subjectsOf(this.#meaningsOf(directory))),
     );
-    if (!isFirst && subjects.length > 0)
-      this.#dispatch({ kind: "changed", subjects: [...new Set(subjects)] });
+    if (!isFirst && subjects.size > 0)
+      this.#dispatch({ kind: "changed", subjects: [...subjects] });
   }
 
   /** One line for all of a moment: the limits of the kernel are met by hundreds at once. */
@@ -323,21 +327,16 @@ class WatchLoop implements AsyncDisposable {
     );
   }
 
-  #tell(actions: readonly ScheduleAction[]): void {
+  #tell(
+    actions: readonly ScheduleAction[],
+    before: ReadonlyMap<string, Failing>,
+  ): void {
     const tellings: readonly Telling[] = actions.flatMap((action) =>
       action.kind === "tell" ? [action.telling] : [],
     );
     if (tellings.length === 0) return;
-    tellAll(
-      this.#options.log,
-      tellings,
-      {
-        surroundings: this.#surroundings,
-        pending: this.#pending,
-        document: this.#document,
-      },
-      this.#options.alarm,
-    );
+    const { log, alarm } = this.#options;
+    tellAll(log, tellings, new Map([...before, ...this.#failing]), alarm);
   }
 
   #sleep(): void {
@@ -364,12 +363,12 @@ class WatchLoop implements AsyncDisposable {
   #isHealthy(): boolean {
     const { activity } = this.#schedule;
     if (activity.kind === "idle" || this.#work === null) return true;
-    const { limits, watch: timing } = this.#options.settings;
+    const { settings } = this.#options;
     const limitMs =
       activity.kind === "running"
-        ? timing.runMs + limits.lockMs + graceMs
-        : graceMs;
-    return this.#now() - this.#work.sinceMs < limitMs;
+        ? limitOf("survey", settings) + limitOf("run", settings)
+        : 0;
+    return this.#now() - this.#work.sinceMs < limitMs + graceMs;
   }
 
   async #announce(): Promise<void> {
@@ -385,9 +384,8 @@ class WatchLoop implements AsyncDisposable {
   #presentNow(report: Omit<WatcherReport, "pid">): void {
     if (this.#lastRun === null) return;
     this.#present = {
-      knowledge: this.#knowledge,
-      at: this.#options.now(),
-      run: this.#document?.run ?? "",
+      at: this.#options.now().toISOString(),
+      run: this.#runId,
       watcher: { pid: process.pid, ...report },
       broken: this.#schedule.broken.count,
     };
@@ -395,16 +393,13 @@ class WatchLoop implements AsyncDisposable {
 
   #report(): Omit<WatcherReport, "pid"> {
     const { reconcileAtMs, retries } = this.#schedule;
-    const bySubject = new Map(
-      this.#pending.map((entry) => [subjectOf(entry), entry]),
-    );
     return {
       since: this.#since.toISOString(),
-      sources: this.#surroundings.candidates.length,
+      sources: this.#known.sources,
       lastRun: this.#lastRun,
       retries: [...retries].map(([subject, { attempts, dueMs }]) => ({
-        name: nameOf(subject, this.#surroundings, this.#pending),
-        outcome: bySubject.get(subject)?.outcome ?? "",
+        name: this.#failing.get(subject)?.name ?? subject,
+        outcome: this.#failing.get(subject)?.outcome ?? "",
         attempts,
         at: new Date(dueMs).toISOString(),
       })),
@@ -420,13 +415,6 @@ class WatchLoop implements AsyncDisposable {
     return this.#options.now().getTime();
   }
 }
-
-const nothingKnown: Surroundings = {
-  lineages: [],
-  candidates: [],
-  places: [],
-  meanings: new Map(),
-};
 
 function rhythmOf({ watch: timing, limits }: Settings): Rhythm {
   return {

@@ -303,7 +303,7 @@ describe("livecert status --nagios", () => {
     const ok = await host.livecert.run(["status", "--nagios"]);
     expect(ok).toMatchObject({ exitCode: 0 });
     expect(ok.stdout).toMatch(
-      /^LIVECERT OK - the certificate is live; the next expires in 90 days \(shown\.example\.test\) \| certificates=1;;;0 not_live=0;;0;0 .*next_expiry_days=\d+\.\d\n$/,
+      /^LIVECERT OK - the certificate is live; the next expires in 89 days \(shown\.example\.test\) \| certificates=1;;;0 not_live=0;;0;0 .*next_expiry_days=\d+\.\d\n$/,
     );
     await host.renew(name);
     const critical = await host.livecert.run(["status", "--nagios"]);

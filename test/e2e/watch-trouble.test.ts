@@ -120,10 +120,15 @@ describe("livecert watch leaves alone", () => {
       flags: ["--watch-retry-first", "20ms", "--watch-retry-longest", "50ms"],
     });
     // As many attempts as a week has at the longest pause.
-    await waitFor("28 attempts", async () => {
-      const { retries } = await host.livecert.firstPresence(watcher.pid);
-      return (retries[0]?.attempts ?? 0) >= 28;
-    });
+    await waitFor(
+      "28 attempts",
+      async () => {
+        const { retries } = await host.livecert.firstPresence(watcher.pid);
+        return (retries[0]?.attempts ?? 0) >= 28;
+      },
+      // Each starts a child.
+      100_000,
+    );
     expect(await host.nginx.reconfigurations()).toBe(2);
     expect(watcher.lines.length, watcher.text).toBeLessThanOrEqual(dozen);
   });

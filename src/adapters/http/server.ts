@@ -2,6 +2,7 @@
  * A small HTTP server for a few documents that are ready before they are asked for. It reads no request's body, changes
  * nothing, and bounds what a client can hold of it: connections, the time for a header, the time for everything.
  */
+import { open } from "node:fs/promises";
 import {
   createServer,
   type IncomingMessage,
@@ -10,6 +11,8 @@ import {
 } from "node:http";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { Endpoint } from "../../core/settings/endpoint.ts";
 import { codeOf, makeDirectory } from "../store/files.ts";
 import { isOwnHost } from "./host.ts";
@@ -18,10 +21,17 @@ import { openToGroup, removeLeftover } from "./socket.ts";
 export interface Resource {
   readonly status: number;
   readonly type: string;
-  readonly body: Buffer;
+  readonly body: Buffer | FileBody;
   /** With its quotes; null: the client keeps nothing of it. */
   readonly tag: string | null;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Sent piece by piece, so that it is never in memory as a whole. */
+export interface FileBody {
+  /** Sent before the file. */
+  readonly head: Buffer;
+  readonly file: string;
 }
 
 /** null: there is nothing of that name. Must be quick, and never throw for what a client sends. */
@@ -64,8 +74,11 @@ export async function openHttp(
       keepAliveTimeout: limits.idleMs,
       connectionsCheckingInterval: 1_000,
     },
-    (request, response) =>
-      void respond(request, response, { answer, checksHost }),
+    (request, response) => {
+      respond(request, response, { answer, checksHost }).catch(() =>
+        response.destroy(),
+      );
+    },
   );
   server.maxConnections = limits.connections;
   server.on("connection", (socket) => {
@@ -141,7 +154,7 @@ async function respond(
   options: { readonly answer: Answer; readonly checksHost: boolean },
 ): Promise<void> {
   const resource = await resourceFor(request, options);
-  const { status, type, body, tag } = resource;
+  const { status, type, tag } = resource;
   const isKnown = tag !== null && request.headers["if-none-match"] === tag;
   const headers = {
     ...harmless,
@@ -154,12 +167,40 @@ async function respond(
     response.writeHead(304, headers).end();
     return;
   }
+  await using body = await openBody(resource.body);
   response.writeHead(status, {
     ...headers,
     "content-type": type,
-    "content-length": body.length,
+    "content-length": body.sizeBytes,
   });
-  response.end(request.method === "HEAD" ? undefined : body);
+  if (request.method === "HEAD") response.end();
+  // Whoever goes away in the middle of it does not matter.
+  else await pipeline(body.pieces(), response).catch(() => undefined);
+}
+
+interface OpenBody extends AsyncDisposable {
+  readonly sizeBytes: number;
+  pieces(): AsyncIterable<Uint8Array>;
+}
+
+/** A file stays what it is while it is sent, even if another one takes its place. */
+async function openBody(body: Resource["body"]): Promise<OpenBody> {
+  if (Buffer.isBuffer(body))
+    return {
+      sizeBytes: body.length,
+      pieces: () => Readable.from([body]),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  const handle = await open(body.file);
+  const { size } = await handle.stat();
+  return {
+    sizeBytes: body.head.length + size,
+    async *pieces() {
+      yield body.head;
+      yield* handle.createReadStream({ autoClose: false });
+    },
+    [Symbol.asyncDispose]: () => handle.close(),
+  };
 }
 
 /** What keeps a browser from making more of an answer than it is. */

@@ -25,6 +25,21 @@ export function list<T>(shape: Shape<T>): Shape<readonly T[]> {
     Array.isArray(value) && value.every((element) => shape(element));
 }
 
+export function pair<A, B>(
+  first: Shape<A>,
+  second: Shape<B>,
+): Shape<readonly [A, B]> {
+  return (value): value is readonly [A, B] =>
+    Array.isArray(value) &&
+    value.length === 2 &&
+    first(value[0]) &&
+    second(value[1]);
+}
+
+export function either<A, B>(first: Shape<A>, second: Shape<B>): Shape<A | B> {
+  return (value): value is A | B => first(value) || second(value);
+}
+
 /** Every field of T must be named, so that a field added to a record cannot be forgotten here. */
 export function record<T extends object>(fields: {
   readonly [Name in keyof T]-?: Shape<T[Name]>;

@@ -34,13 +34,22 @@ export type Family = {
     }
 );
 
-/** A family without a sample is left out. */
+/** A whole document. */
 export function renderMetrics(
   families: readonly Family[],
   dialect: Dialect,
 ): string {
-  const lines = families.flatMap((family) => renderFamily(family, dialect));
-  return [...lines, ...(dialect === "openmetrics" ? ["# EOF"] : [])]
+  const end = dialect === "openmetrics" ? "# EOF\n" : "";
+  return renderFamilies(families, dialect) + end;
+}
+
+/** Its beginning. A family without a sample is left out. */
+export function renderFamilies(
+  families: readonly Family[],
+  dialect: Dialect,
+): string {
+  return families
+    .flatMap((family) => renderFamily(family, dialect))
     .map((line) => `${line}\n`)
     .join("");
 }

@@ -10,7 +10,8 @@ export interface Measured {
   readonly status: StatusDocument;
   readonly totals: Totals;
   readonly lastSeen: readonly LastSeen[];
-  readonly targets: readonly TargetMeasure[];
+  /** Names of all Nginx that are looked after. */
+  readonly targets: readonly string[];
   /** Only of a watcher. */
   readonly watcher: {
     /** Runs in a row that did not come to their end. */
@@ -35,6 +36,7 @@ export interface TargetMeasure {
   readonly draining: number;
 }
 
+/** All but `targetFamilies`. */
 export function metricFamilies(measured: Measured): readonly Family[] {
   const { version, status } = measured;
   return [
@@ -43,7 +45,7 @@ export function metricFamilies(measured: Measured): readonly Family[] {
     ]),
     ...certificateFamilies(status.lineages),
     ...lastFamilies(measured),
-    ...targetFamilies(measured),
+    configurationFamily(status),
     ...totalFamilies(measured),
     ...runFamilies(measured),
   ];
@@ -161,7 +163,9 @@ function lastFamilies({ status, lastSeen }: Measured): readonly Family[] {
   ];
 }
 
-function targetFamilies({ targets, status }: Measured): readonly Family[] {
+export function targetFamilies(
+  targets: readonly TargetMeasure[],
+): readonly Family[] {
   return [
     gauge(
       "livecert_nginx_running",
@@ -181,20 +185,23 @@ function targetFamilies({ targets, status }: Measured): readonly Family[] {
           { labels: { target, state: "draining" }, value: draining },
         ]),
     ),
-    gauge(
-      "livecert_nginx_config_ok",
-      "1 where Nginx's own test passed at the last look, 0 where it failed.",
-      status.nginx?.configOk == null
-        ? []
-        : [{ labels: {}, value: status.nginx.configOk ? 1 : 0 }],
-    ),
   ];
+}
+
+function configurationFamily({ nginx }: StatusDocument): Family {
+  return gauge(
+    "livecert_nginx_config_ok",
+    "1 where Nginx's own test passed at the last look, 0 where it failed.",
+    nginx?.configOk == null
+      ? []
+      : [{ labels: {}, value: nginx.configOk ? 1 : 0 }],
+  );
 }
 
 /** Each target from the first scrape on: an increase from nothing would be none. */
 function reloadSamples({ totals, targets }: Measured): readonly Sample[] {
   const counts = new Map([
-    ...targets.map(({ target }) => [target, 0] as const),
+    ...targets.map((target) => [target, 0] as const),
     ...totals.reloads.map(({ target, count }) => [target, count] as const),
   ]);
   return [...counts].map(([target, value]) => ({ labels: { target }, value }));

@@ -4,11 +4,15 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createLog } from "../../../src/adapters/log/log.ts";
-import type { Serving } from "../../../src/adapters/http/server.ts";
 import type { PublicationReport } from "../../../src/core/report/document.ts";
-import { openEndpoint, type Present } from "../../../src/service/endpoint.ts";
-import { fiveHundred, hostileNames, presentOf, three } from "./present.ts";
+import {
+  fiveHundred,
+  hostileNames,
+  presentOf,
+  serve,
+  three,
+  type Shown,
+} from "./present.ts";
 
 const screenshots = resolve(import.meta.dirname, "../../../dist/screenshots");
 
@@ -30,11 +34,11 @@ class PageBed implements AsyncDisposable {
   readonly page: Page;
   /** What the browser complained about: errors, and what the policy forbade. */
   readonly complaints: string[] = [];
-  readonly #serving: Serving;
+  readonly #served: AsyncDisposable;
 
-  constructor(page: Page, serving: Serving) {
+  constructor(page: Page, served: AsyncDisposable) {
     this.page = page;
-    this.#serving = serving;
+    this.#served = served;
     page.on("console", (message) => {
       if (message.type() === "error" || message.type() === "warning")
         this.complaints.push(message.text());
@@ -47,29 +51,17 @@ class PageBed implements AsyncDisposable {
   }
 
   static async open(
-    present: () => Present | null,
+    shown: () => Shown | null,
     view: { readonly width: number; readonly scheme: "light" | "dark" },
   ): Promise<PageBed> {
-    const serving = await openEndpoint({
-      endpoint: { kind: "tcp", address: "127.0.0.1", port: 0 },
-      log: createLog({
-        level: "silent",
-        format: { kind: "json", priorities: false },
-        descriptor: 2,
-        now: () => new Date(),
-      }),
-      now: () => new Date(),
-      present,
-      measure: () => Promise.resolve([]),
-    });
-    if (serving?.endpoint.kind !== "tcp") throw new Error("not served");
+    const served = await serve(shown);
     const page = await browser.newPage({
       viewport: { width: view.width, height: 900 },
       colorScheme: view.scheme,
       reducedMotion: "reduce",
     });
-    const bed = new PageBed(page, serving);
-    await page.goto(`http://127.0.0.1:${String(serving.endpoint.port)}/`);
+    const bed = new PageBed(page, served);
+    await page.goto(served.url);
     return bed;
   }
 
@@ -91,7 +83,7 @@ class PageBed implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.page.close();
-    await this.#serving[Symbol.asyncDispose]();
+    await this.#served[Symbol.asyncDispose]();
   }
 }
 
@@ -289,9 +281,13 @@ describe("the page", () => {
 
   it("says since when nobody looked, where the watcher answers and does not get its work done", async () => {
     const hour = 3_600_000;
-    const present = presentOf(three, new Date(Date.now() - 3 * hour));
+    const { knowledge, present } = presentOf(
+      three,
+      new Date(Date.now() - 3 * hour),
+    );
+    const broken = { ...present, broken: 5 };
     await using bed = await PageBed.open(
-      () => ({ ...present, broken: 5 }),
+      () => ({ knowledge, present: broken }),
       view,
     );
     await bed.page.waitForSelector("#rows > li");
@@ -325,10 +321,8 @@ describe("the page", () => {
     };
     const { knowledge } = present;
     const board = { ...knowledge.board, publications: [failed] };
-    await using bed = await PageBed.open(
-      () => ({ ...present, knowledge: { ...knowledge, board } }),
-      view,
-    );
+    const shown = { ...present, knowledge: { ...knowledge, board } };
+    await using bed = await PageBed.open(() => shown, view);
     await bed.page.waitForSelector("#rows > li");
     expect(await bed.page.locator("#host").textContent()).toBe(hostname());
     expect(await bed.page.title()).toBe(`(4) ${hostname()} · livecert`);

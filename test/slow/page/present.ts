@@ -1,10 +1,16 @@
 /** What a watcher could know: certificates of every kind, by a small recipe so that two runs show the same. */
+import { createLog, type Log } from "../../../src/adapters/log/log.ts";
 import type { Outcome } from "../../../src/core/decision/outcome.ts";
 import { judgeRenewal } from "../../../src/core/expiry/renewal.ts";
 import { emptyBoard } from "../../../src/core/report/board.ts";
 import type { LineageReport } from "../../../src/core/report/document.ts";
-import type { Present } from "../../../src/service/endpoint.ts";
-import { nothingLearnt } from "../../../src/service/knowledge.ts";
+import { noTotals } from "../../../src/core/metrics/totals.ts";
+import type { Knowledge } from "../../../src/service/knowledge.ts";
+import { writeDocuments } from "../../../src/service/documents.ts";
+import { openEndpoint } from "../../../src/service/endpoint.ts";
+import type { Present } from "../../../src/service/present.ts";
+import { Cleanup } from "../../support/cleanup.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
 
 const day = 86_400_000;
 
@@ -26,7 +32,12 @@ export interface Recipe {
   readonly servesOld?: boolean;
 }
 
-export function presentOf(recipes: readonly Recipe[], now: Date): Present {
+export interface Shown {
+  readonly knowledge: Knowledge;
+  readonly present: Present;
+}
+
+export function presentOf(recipes: readonly Recipe[], now: Date): Shown {
   const entries = recipes.map((recipe, index) => {
     const report = reportOf(recipe, index, now);
     return [report.path, { report, at: now, liveSince: null }] as const;
@@ -34,7 +45,7 @@ export function presentOf(recipes: readonly Recipe[], now: Date): Present {
   const failing = recipes.filter(({ outcome }) => outcome === "stale");
   return {
     knowledge: {
-      ...nothingLearnt,
+      totals: noTotals,
       board: {
         ...emptyBoard,
         entries: new Map(entries),
@@ -64,23 +75,25 @@ export function presentOf(recipes: readonly Recipe[], now: Date): Present {
         durationMs: 120,
       })),
     },
-    at: now,
-    run: "r",
-    watcher: {
-      pid: 1,
-      since: new Date(now.getTime() - 3 * day).toISOString(),
-      sources: recipes.length,
-      lastRun: { at: now.toISOString(), summary: "all live", reloads: 0 },
-      retries: failing.map(({ name, outcome }, index) => ({
-        name,
-        outcome,
-        attempts: index + 1,
-        at: new Date(now.getTime() + (index + 1) * 240_000).toISOString(),
-      })),
-      reconcileAt: new Date(now.getTime() + 41 * 60_000).toISOString(),
-      http: "127.0.0.1:9427",
+    present: {
+      at: now.toISOString(),
+      run: "r",
+      watcher: {
+        pid: 1,
+        since: new Date(now.getTime() - 3 * day).toISOString(),
+        sources: recipes.length,
+        lastRun: { at: now.toISOString(), summary: "all live", reloads: 0 },
+        retries: failing.map(({ name, outcome }, index) => ({
+          name,
+          outcome,
+          attempts: index + 1,
+          at: new Date(now.getTime() + (index + 1) * 240_000).toISOString(),
+        })),
+        reconcileAt: new Date(now.getTime() + 41 * 60_000).toISOString(),
+        http: "127.0.0.1:9427",
+      },
+      broken: 0,
     },
-    broken: 0,
   };
 }
 
@@ -203,3 +216,42 @@ export const fiveHundred: readonly Recipe[] = [
     };
   }),
 ];
+
+export interface Served extends AsyncDisposable {
+  /** Ends with a slash. */
+  readonly url: string;
+}
+
+/** The watcher's endpoint over what is shown. */
+export async function serve(shown: () => Shown | null): Promise<Served> {
+  const cleanup = new Cleanup();
+  const { path: runDir } = cleanup.use(await temporaryDirectory());
+  const now = () => new Date();
+  const serving = await openEndpoint({
+    ...{ runDir, now, log: silentLog(now) },
+    endpoint: { kind: "tcp", address: "127.0.0.1", port: 0 },
+    present: () => shown()?.present ?? null,
+    tell: async (present) => {
+      const knowledge = shown()?.knowledge;
+      if (knowledge === undefined) throw new Error("nothing is shown");
+      const occasion = { present, targets: ["host"], now: now() };
+      return writeDocuments(runDir, knowledge, occasion);
+    },
+    measure: () => Promise.resolve([]),
+  });
+  if (serving?.endpoint.kind !== "tcp") throw new Error("not served");
+  cleanup.use(serving);
+  return {
+    url: `http://127.0.0.1:${String(serving.endpoint.port)}/`,
+    [Symbol.asyncDispose]: () => cleanup[Symbol.asyncDispose](),
+  };
+}
+
+function silentLog(now: () => Date): Log {
+  return createLog({
+    level: "silent",
+    format: { kind: "json", priorities: false },
+    descriptor: 2,
+    now,
+  });
+}

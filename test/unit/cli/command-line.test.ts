@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseCommandLine } from "../../../src/cli/cli.ts";
-import { parseHookLine } from "../../../src/cli/hook-line.ts";
+import { parsePlainLine } from "../../../src/cli/plain-line.ts";
 import type { ParsedLine } from "../../../src/cli/parsed-line.ts";
 import {
   flagOf,
@@ -206,7 +206,7 @@ describe("parseCommandLine", () => {
   });
 });
 
-describe("parseHookLine", () => {
+describe("parsePlainLine", () => {
   const valued = optionKeys
     .filter((key) => !["switch", "paths"].includes(options[key].type))
     .map(flagOf);
@@ -220,8 +220,10 @@ describe("parseHookLine", () => {
     [["hook", "--config=/c", "--log-level", "debug"]],
     [["hook", "--state-dir", "/a b", "--state-dir=/c=d"]],
     [["hook", "--limits-hook=3s"]],
+    [["watch"]],
+    [["watch", "--state-dir", "/a", "--http=off"]],
   ])("understands %j as yargs does", async (words) => {
-    expect(parseHookLine(words)).toEqual(await parse(words));
+    expect(parsePlainLine(words)).toEqual(await parse(words));
   });
 
   it("understands whatever it understands as yargs does", async () => {
@@ -237,11 +239,16 @@ describe("parseHookLine", () => {
         .map((pair) => pair.join("=")),
     );
     await fc.assert(
-      fc.asyncProperty(fc.array(word, { maxLength: 4 }), async (words) => {
-        const own = parseHookLine(["hook", ...words]);
-        if (own !== null) expect(own).toEqual(await parse(["hook", ...words]));
-      }),
-      { numRuns: 100 },
+      fc.asyncProperty(
+        fc.constantFrom("hook", "watch"),
+        fc.array(word, { maxLength: 4 }),
+        async (command, words) => {
+          const own = parsePlainLine([command, ...words]);
+          if (own !== null)
+            expect(own).toEqual(await parse([command, ...words]));
+        },
+      ),
+      { numRuns: 200 },
     );
   });
 
@@ -249,10 +256,11 @@ describe("parseHookLine", () => {
     [["deploy"]],
     [["hook", "--help"]],
     [["hook", "--focre"]],
+    [["watch", "--defer"]],
     [["hook", "example.org"]],
     [["hook", "--config"]],
     [["hook", "--config", "--json"]],
   ])("leaves %j to yargs", (words) => {
-    expect(parseHookLine(words)).toBeNull();
+    expect(parsePlainLine(words)).toBeNull();
   });
 });

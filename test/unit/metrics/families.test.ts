@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { renderMetrics } from "../../../src/core/metrics/exposition.ts";
 import {
   metricFamilies,
+  targetFamilies,
   type Measured,
 } from "../../../src/core/metrics/families.ts";
 import { noTotals } from "../../../src/core/metrics/totals.ts";
@@ -58,11 +59,18 @@ const measured: Measured = {
       failures: [{ outcome: "stale", at }],
     },
   ],
-  targets: [{ target: "host", isRunning: true, accepting: 2, draining: 0 }],
+  targets: ["host"],
   watcher: { broken: 0 },
 };
 
-const text = renderMetrics(metricFamilies(measured), "openmetrics");
+const families = [
+  ...metricFamilies(measured),
+  ...targetFamilies([
+    { target: "host", isRunning: true, accepting: 2, draining: 0 },
+  ]),
+];
+
+const text = renderMetrics(families, "openmetrics");
 
 const series = new Set(
   text
@@ -95,11 +103,11 @@ describe("the metrics", () => {
       .split("\n")
       .filter((line) => /^\| `[a-z_]+`/.test(line))
       .flatMap((line) => (line.split("|")[1] ?? "").match(/[a-z_]+/g) ?? []);
-    const families = metricFamilies(measured).map(({ name, type }) =>
+    const named = families.map(({ name, type }) =>
       type === "counter" ? `${name}_total` : name,
     );
     expect(table.map((name) => `livecert_${name}`).sort()).toEqual(
-      families.filter((name) => name !== "livecert_build_info").sort(),
+      named.filter((name) => name !== "livecert_build_info").sort(),
     );
   });
 
@@ -113,7 +121,7 @@ describe("the metrics", () => {
       .filter((line) => line !== "" && !line.startsWith("#"))
       .map((line) => line.slice(0, line.lastIndexOf(" ")));
     expect(new Set(samples).size).toBe(samples.length);
-    for (const { name } of metricFamilies(measured))
+    for (const { name } of families)
       expect(text.match(new RegExp(`^# TYPE ${name} `, "gm"))).toHaveLength(1);
   });
 });

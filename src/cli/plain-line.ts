@@ -8,11 +8,14 @@ import { commands } from "./commands.ts";
 import type { ParsedLine } from "./parsed-line.ts";
 
 /**
- * Understands the lines that Certbot's hooks are made of, by the same tables as yargs and with the same result, but without
- * the time that loading yargs takes. null for everything else, mistakes included: yargs finds the words for them.
+ * Understands the lines that Certbot's hooks are made of and that start the service, by the same tables as yargs and with
+ * the same result, but without the time and the memory that yargs takes. null for everything else, mistakes included:
+ * yargs finds the words for them.
  */
-export function parseHookLine(words: readonly string[]): ParsedLine | null {
-  if (words[0] !== "hook") return null;
+export function parsePlainLine(words: readonly string[]): ParsedLine | null {
+  const [command] = words;
+  if (command !== "hook" && command !== "watch") return null;
+  const places = placesFor(command);
   const own = new Map<string, unknown>();
   const flags = new Map<OptionKey, unknown>();
   let config: string | null = null;
@@ -28,7 +31,7 @@ export function parseHookLine(words: readonly string[]): ParsedLine | null {
     else if (place.kind === "common") flags.set(place.key, value);
     else config = String(value);
   }
-  return { command: "hook", words: [], own, flags, config };
+  return { command, words: [], own, flags, config };
 }
 
 /** Where a flag's value belongs. */
@@ -38,19 +41,21 @@ type Place = { readonly isSwitch: boolean } & (
   | { readonly kind: "config" }
 );
 
-const places: ReadonlyMap<string, Place> = new Map([
-  ["--config", { kind: "config", isSwitch: false } as const],
-  ...optionKeys
-    .filter((key) => options[key].type !== "paths")
-    .map((key) => [flagOf(key), commonPlace(key)] as const),
-  ...Object.entries(commands["hook"]?.options ?? {}).map(
-    ([name, { type }]) =>
-      [
-        `--${name}`,
-        { kind: "own", name, isSwitch: type === "switch" },
-      ] as const,
-  ),
-]);
+function placesFor(command: string): ReadonlyMap<string, Place> {
+  return new Map([
+    ["--config", { kind: "config", isSwitch: false } as const],
+    ...optionKeys
+      .filter((key) => options[key].type !== "paths")
+      .map((key) => [flagOf(key), commonPlace(key)] as const),
+    ...Object.entries(commands[command]?.options ?? {}).map(
+      ([name, { type }]) =>
+        [
+          `--${name}`,
+          { kind: "own", name, isSwitch: type === "switch" },
+        ] as const,
+    ),
+  ]);
+}
 
 function commonPlace(key: OptionKey): Place {
   return { kind: "common", key, isSwitch: options[key].type === "switch" };

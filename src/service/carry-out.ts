@@ -12,10 +12,10 @@ import { pendingNow, subjectOf } from "../pipeline/pending.ts";
 import type { Scope, World } from "../pipeline/world.ts";
 import type { Sources } from "./surroundings.ts";
 
-/** null: there was nothing to be done after all. */
+/** null: there was nothing to be done after all. Only what is about certain subjects asks for the sources. */
 export async function carryOut(
   world: World,
-  sources: Sources,
+  sources: () => Promise<Sources>,
   work: Work,
   run: string,
 ): Promise<RunDocument | null> {
@@ -40,7 +40,7 @@ export async function carryOut(
 
 async function scopeOf(
   world: World,
-  sources: Sources,
+  sources: () => Promise<Sources>,
   work: Work,
   pending: readonly PendingEntry[],
 ): Promise<Scope | null> {
@@ -50,13 +50,16 @@ async function scopeOf(
     case "reconcile":
       return {
         kind: "unsettled",
-        ...named(work.subjects, sources, pending),
+        ...(work.subjects.length === 0
+          ? { lineages: [], certificates: [] }
+          : named(work.subjects, await sources(), pending)),
       };
     case "subjects": {
-      const subjects = await worthARun(world, sources, work.subjects, pending);
+      const known = await sources();
+      const subjects = await worthARun(world, known, work.subjects, pending);
       return subjects.length === 0
         ? null
-        : { kind: "named", ...named(subjects, sources, pending) };
+        : { kind: "named", ...named(subjects, known, pending) };
     }
   }
 }

@@ -10,7 +10,7 @@ import { writeDocuments, type Told } from "../documents.ts";
 import { failingNow } from "../failing-now.ts";
 import { learn, withRecords, type Knowledge } from "../knowledge.ts";
 import type { Present } from "../present.ts";
-import { findSources, lookAround } from "../surroundings.ts";
+import { findSources, lookAround, type Sources } from "../surroundings.ts";
 import { summarise, tellDeployed } from "../tell.ts";
 import type { Answers, Errand, RunAnswer } from "./errand.ts";
 
@@ -44,12 +44,14 @@ async function runFor(
   work: Work,
   id: string,
 ): Promise<RunAnswer> {
-  const before = await findSources(world);
-  const document = await carryOut(world, before, work, id);
+  let before: Promise<Sources> | null = null;
+  const sourcesBefore = () => (before ??= findSources(world));
+  const document = await carryOut(world, sourcesBefore, work, id);
   if (document !== null) tellDeployed(world.log, document);
   const pending = await pendingNow(world);
   // What was looked through may have brought another configuration to light.
-  const sources = work.kind === "subjects" ? before : await findSources(world);
+  const sources =
+    work.kind === "subjects" ? await sourcesBefore() : await findSources(world);
   const known = await readBoard(world.settings.runDir);
   const { board } = await learn(world, known, {
     ...sources,

@@ -47,18 +47,28 @@ const shape = record<PresenceFile>({
   http: nullable(string),
 });
 
-/** Throws what the system throws: who calls it goes on without. */
+/**
+ * Where two watchers run, the file is that of the first. Throws what the system throws: who calls it goes on without.
+ */
 export async function writePresence(
   runDir: string,
   report: Omit<WatcherReport, "pid">,
 ): Promise<void> {
+  if ((await otherWatcher(runDir)) !== null) return;
   const file: PresenceFile = { schema: 1, ...ownIdentity(), ...report };
   await makeDirectory(runDir);
   await writeAtomically(presencePath(runDir), `${JSON.stringify(file)}\n`);
 }
 
 export async function removePresence(runDir: string): Promise<void> {
+  if ((await otherWatcher(runDir)) !== null) return;
   await rm(presencePath(runDir), { force: true }).catch(() => undefined);
+}
+
+/** The pid of a watcher that runs beside this one; null: there is none. */
+export async function otherWatcher(runDir: string): Promise<number | null> {
+  const pid = (await readPresence(runDir))?.pid ?? null;
+  return pid === process.pid ? null : pid;
 }
 
 /** null: no watcher runs. */

@@ -45,7 +45,7 @@ import {
   type Meaning,
   type Surroundings,
 } from "./meanings.ts";
-import { removePresence, writePresence } from "./presence.ts";
+import { otherWatcher, removePresence, writePresence } from "./presence.ts";
 import type { Present } from "./present.ts";
 import { statusLine, tellAll, tellRefused, type Alarm } from "./tell.ts";
 
@@ -90,7 +90,7 @@ class WatchLoop implements AsyncDisposable {
   #known: Known = nothingKnown;
   #timer: NodeJS.Timeout | undefined;
   #feeder: NodeJS.Timeout | undefined;
-  /** What is under way, and since when. */
+  /** What is under way, and since when, by a clock that nobody sets. */
   #work: { readonly done: Promise<void>; readonly sinceMs: number } | null =
     null;
   /** What is found out about the surroundings is believed in the order in which it was asked for. */
@@ -131,6 +131,7 @@ class WatchLoop implements AsyncDisposable {
       lineages: this.#known.lineages.size,
       directories: this.#known.meanings.size,
     });
+    await this.#tellOther();
     await this.#serve();
     await notifier?.send({ READY: "1" });
     this.#feedWatchdog();
@@ -151,6 +152,17 @@ class WatchLoop implements AsyncDisposable {
     await removePresence(settings.runDir);
     await told;
     log.info("stopped");
+  }
+
+  /** One lock keeps the two from harm, but nobody needs both. */
+  async #tellOther(): Promise<void> {
+    const { settings, log } = this.#options;
+    const pid = await otherWatcher(settings.runDir);
+    if (pid !== null)
+      log.warn("another watcher is running", {
+        otherPid: pid,
+        remedy: "stop one of the two: livecert status tells of the other",
+      });
   }
 
   async #serve(): Promise<void> {
@@ -196,7 +208,7 @@ class WatchLoop implements AsyncDisposable {
   /** One at a time: the schedule asks for the next when this one has been answered. */
   #start(work: () => Promise<void>): void {
     const done = work().catch((error: unknown) => this.#onBroken(error));
-    this.#work = { done, sinceMs: this.#now() };
+    this.#work = { done, sinceMs: performance.now() };
   }
 
   async #look(subjects: readonly string[]): Promise<void> {
@@ -368,7 +380,7 @@ class WatchLoop implements AsyncDisposable {
       activity.kind === "running"
         ? limitOf("survey", settings) + limitOf("run", settings)
         : 0;
-    return this.#now() - this.#work.sinceMs < limitMs + graceMs;
+    return performance.now() - this.#work.sinceMs < limitMs + graceMs;
   }
 
   async #announce(): Promise<void> {

@@ -115,6 +115,25 @@ describe("livecert watch", () => {
     expect(report).toMatchObject({ pid: watcher.pid, lastRun: null });
   });
 
+  it("is still seen in livecert status after a second watcher has come and gone, which says that there are two", async () => {
+    await using host = await HostBed.create();
+    const address = await serveNames(host, [name]);
+    await using watcher = await WatcherBed.start(host.livecert);
+    await using second = await WatcherBed.begin(host.livecert);
+    await second.says("another watcher is running");
+    expect(second.lines).toContainEqual(
+      expect.objectContaining({ level: 40, otherPid: watcher.pid }),
+    );
+    await host.renew(name);
+    await goesLive(host, name, address);
+    expect((await second.stop()).exitCode).toBe(0);
+    expect(await host.nginx.reconfigurations()).toBe(1);
+    const { watcher: report } = (await host.livecert.document([
+      "status",
+    ])) as StatusDocument;
+    expect(report?.pid).toBe(watcher.pid);
+  });
+
   it("does not say that a certificate went live which it only found", async () => {
     await using host = await HostBed.create();
     await host.renew(name);

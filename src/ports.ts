@@ -27,6 +27,9 @@ export interface Target {
   /** The master's workers now; null when the master has gone. */
   generation(master: ProcessIdentity): Promise<Generation | null>;
 
+  /** Whether the master has children that are on their way to be workers and not known as such yet. */
+  isStarting(master: ProcessIdentity): Promise<boolean>;
+
   /** Remembers where the error logs end, so that what a reload adds can be read. */
   markErrorLogs(model: NginxModel): Promise<ErrorLogMark>;
 

@@ -93,7 +93,10 @@ async function waitForGeneration(input: {
       if (waitedMs < patience) continue;
       return refused(before, ["the Nginx master has ended since the signal"]);
     }
-    if (hasTakenEffect(before, generation)) return tookEffect(generation);
+    const whole = hasTakenEffect(before, generation)
+      ? await wholeGeneration(target, before)
+      : null;
+    if (whole !== null) return tookEffect(whole);
     const said = await mark.refusals(before.master);
     const isTrying = said.length > 0 && said.every(isTakenAddress);
     if (said.length > 0 && !isTrying) return refused(generation, said);
@@ -101,12 +104,31 @@ async function waitForGeneration(input: {
     if (isTrying) return refused(generation, said);
     // A master without workers reads its configuration itself; only a handshake can tell more.
     if (!model.masterProcess) return tookEffect(generation);
-    const isUnderWay =
-      hasBegun(before, generation) || (await target.isBusy(before.master));
-    if (!isUnderWay) return silent(generation, mark);
+    if (!(await isUnderWay(target, before))) return silent(generation, mark);
     if (waitedMs >= limits.generationMaxMs)
       return stillBusy(before, generation, waitedMs);
   }
+}
+
+/**
+ * null while some of its workers are on their way; a part of them would not be known again. Asked in this order, what is
+ * seen in the end is all that there is to be.
+ */
+async function wholeGeneration(
+  target: Target,
+  { master }: Generation,
+): Promise<Generation | null> {
+  return (await target.isStarting(master)) ? null : target.generation(master);
+}
+
+/** The workers are looked at last: the master may come to its end between the looks. */
+async function isUnderWay(
+  target: Target,
+  before: Generation,
+): Promise<boolean> {
+  if (await target.isBusy(before.master)) return true;
+  const now = await target.generation(before.master);
+  return now === null || hasBegun(before, now);
 }
 
 /** Somebody restarted it, or re-created its container, meanwhile: it has loaded the files as they are. */

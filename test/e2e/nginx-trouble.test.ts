@@ -3,16 +3,21 @@ import { once } from "node:events";
 import { readdir, readFile, writeFile, chmod } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type {
   LineageReport,
   RunDocument,
 } from "../../src/core/report/document.ts";
+import type {
+  Generation,
+  TargetRecord,
+} from "../../src/core/decision/record.ts";
 import { servedFingerprint } from "../support/client.ts";
 import { HostBed, type Pair } from "../support/host.ts";
 import { nginxProgram, serverBlock } from "../support/nginx.ts";
 import { createKey } from "../support/pki.ts";
-import { hasEnded } from "../support/processes.ts";
+import { childrenOf, hasEnded } from "../support/processes.ts";
 import { serveNames } from "../support/serve.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -326,6 +331,50 @@ describe("new workers that take their time", () => {
     expect(await host.nginx.reconfigurations()).toBe(1);
   });
 });
+
+describe("new workers of which one takes longer than the others", () => {
+  it("are waited for and remembered together", async () => {
+    const slowly = ["--trace=setuid", "--inject=setuid:delay_enter=3000000"];
+    await using host = await HostBed.create({
+      nginx: {
+        through: ["strace", "-D", "-f", "-qq", "-o", "/dev/null", ...slowly],
+      },
+    });
+    await serveNames(host, ["slow.example.test"]);
+    await host.renew("slow.example.test");
+    const old = await host.nginx.workers();
+    const running = await host.livecert.start(["deploy", "--json"]);
+    const master = (await host.nginx.masterPid()) ?? 0;
+    const [slow] = await waitFor("both new workers", async () => {
+      const children = await childrenOf(master);
+      const own = children.filter(
+        ({ pid }) => !old.some((one) => one.pid === pid),
+      );
+      return own.length === 2 ? own : null;
+    });
+    process.kill(slow?.pid ?? 0, "SIGSTOP");
+    await waitFor("one of them is ready, and the old ones drain", async () => {
+      const workers = await host.nginx.workers();
+      return workers.length === 1 && workers[0]?.pid !== slow?.pid;
+    });
+    // Whoever is content with a part has had the time to say so.
+    await pause(1_000);
+    process.kill(slow?.pid ?? 0, "SIGCONT");
+    const { exitCode, stdout } = await running.ended;
+    expect({ exitCode, stdout }).toMatchObject({ exitCode: 0 });
+    expect((await newestGeneration(host))?.workers).toHaveLength(2);
+  });
+});
+
+/** That the state remembers. */
+async function newestGeneration(host: HostBed): Promise<Generation | null> {
+  const directory = join(host.livecert.stateDirectory, "v1", "targets");
+  const [file = ""] = await readdir(directory);
+  const record = JSON.parse(
+    await readFile(join(directory, file), "utf8"),
+  ) as TargetRecord;
+  return record.generations.at(-1) ?? null;
+}
 
 describe("a reload command that lies", () => {
   it("is found out, and is called twice and no more for one state", async () => {

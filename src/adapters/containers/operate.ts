@@ -9,7 +9,12 @@ import type {
   ProcessIdentity,
 } from "../../core/decision/record.ts";
 import { readOptions, roleOf } from "../nginx/title.ts";
-import { isBusy, readGeneration, youngestStartMs } from "../nginx/workers.ts";
+import {
+  hasUnreadyWorkers,
+  isBusy,
+  readGeneration,
+  youngestStartMs,
+} from "../nginx/workers.ts";
 import type { Asked, Engine } from "./engine.ts";
 import { findInnerMaster, isVisible, type InnerMaster } from "./inside.ts";
 
@@ -30,6 +35,7 @@ export interface ProcessView {
     master: ProcessIdentity,
     signal: AbortSignal,
   ): Promise<Generation | null>;
+  isStarting(master: ProcessIdentity, signal: AbortSignal): Promise<boolean>;
   isBusy(master: ProcessIdentity, signal: AbortSignal): Promise<boolean>;
 }
 
@@ -49,6 +55,7 @@ function visibleProcesses({ pid }: Container): ProcessView {
     isVisible: true,
     find: () => Promise.resolve({ kind: "ok", value: findVisible(pid) }),
     generation: (master) => Promise.resolve(readGeneration(master)),
+    isStarting: (master) => Promise.resolve(hasUnreadyWorkers(master)),
     isBusy,
   };
 }
@@ -89,19 +96,23 @@ function listedProcesses(
         ? found.generation
         : null;
     },
+    isStarting: async (master, signal) => {
+      const answer = await list(signal);
+      return answer.kind === "ok" && isListedStarting(master, answer.value);
+    },
     isBusy: async (master, signal) => {
       const answer = await list(signal);
       if (answer.kind === "failed") return false;
       const own = answer.value.find(({ pid }) => pid === master.pid);
       if (own === undefined) return false;
-      return /^[RD]/.test(own.state) || hasUnreadyWorkers(own, answer.value);
+      return /^[RD]/.test(own.state) || isListedStarting(own, answer.value);
     },
   };
 }
 
 /** Children that still bear their master's title; that of an upgrade has children of its own. */
-function hasUnreadyWorkers(
-  { pid: master }: ListedProcess,
+function isListedStarting(
+  { pid: master }: Pick<ListedProcess, "pid">,
   all: readonly ListedProcess[],
 ): boolean {
   return all.some(

@@ -59,7 +59,7 @@ export async function isBusy(master: ProcessIdentity): Promise<boolean> {
  * time. The new master of an upgrade is such a child too, but has children of its own.
  * Source: ngx_worker_process_cycle() in https://github.com/nginx/nginx/blob/release-1.22.1/src/os/unix/ngx_process_cycle.c
  */
-function hasUnreadyWorkers({ pid }: ProcessIdentity): boolean {
+export function hasUnreadyWorkers({ pid }: ProcessIdentity): boolean {
   return childrenOf(pid).some(
     (child) =>
       roleOf(readProcess(child)?.arguments[0] ?? "") === "master" &&

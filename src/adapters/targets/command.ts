@@ -17,7 +17,12 @@ import { identifyFile, readTextNow } from "../files/read-file.ts";
 import { markLogs } from "../nginx/error-log.ts";
 import { readReload } from "../nginx/reload.ts";
 import { readDump, readVerdict } from "../nginx/run.ts";
-import { isBusy, readGeneration, youngestStartMs } from "../nginx/workers.ts";
+import {
+  hasUnreadyWorkers,
+  isBusy,
+  readGeneration,
+  youngestStartMs,
+} from "../nginx/workers.ts";
 import { readStatus } from "../process/processes.ts";
 import { runProgram, type ProgramResult } from "../process/run.ts";
 import { lookAtOwnership } from "../process/trust.ts";
@@ -53,6 +58,7 @@ export function commandTarget({
       return readReload(reload.join(" "), result, test.join(" "));
     },
     generation: (master) => Promise.resolve(readGeneration(master)),
+    isStarting: (master) => Promise.resolve(hasUnreadyWorkers(master)),
     isBusy,
     markErrorLogs: ({ errorLogs }) => markLogs(errorLogs),
     localAddresses,

@@ -70,6 +70,7 @@ export function containerTarget(
     inspect: (signal) => lookup.again(signal),
     ...innerNginx(lookup, { engine, program, copies, limits }),
     generation: (master) => lookup.seen.processes.generation(master, soon()),
+    isStarting: (master) => lookup.seen.processes.isStarting(master, soon()),
     isBusy: (master) => lookup.seen.processes.isBusy(master, soon()),
     markErrorLogs: ({ errorLogs }) =>
       markContainerLogs({

@@ -44,7 +44,12 @@ import {
 import { restrictionAgainst } from "../nginx/sandbox.ts";
 import { isHeldBy } from "../nginx/sockets.ts";
 import { optionsFor } from "../nginx/start.ts";
-import { isBusy, readGeneration, youngestStartMs } from "../nginx/workers.ts";
+import {
+  hasUnreadyWorkers,
+  isBusy,
+  readGeneration,
+  youngestStartMs,
+} from "../nginx/workers.ts";
 import { childrenOf, isAlive } from "../process/processes.ts";
 import { isSystemdRunning } from "../systemd/units.ts";
 
@@ -108,6 +113,7 @@ export function hostTarget(options: HostTargetOptions): HostTarget {
       ask(options, await known(signal), signal, testConfiguration),
     reload: async (signal) => reload(options, await known(signal), signal),
     generation: (master) => Promise.resolve(readGeneration(master)),
+    isStarting: (master) => Promise.resolve(hasUnreadyWorkers(master)),
     isBusy,
     markErrorLogs: (model) => markErrorLogs(model, found),
     // Asked for every source; the kernel's list costs as much as a third of a handshake.

@@ -34,7 +34,12 @@ import {
   testConfiguration,
   type NginxQuestion,
 } from "../nginx/run.ts";
-import { isBusy, readGeneration, youngestStartMs } from "../nginx/workers.ts";
+import {
+  hasUnreadyWorkers,
+  isBusy,
+  readGeneration,
+  youngestStartMs,
+} from "../nginx/workers.ts";
 import { answers, localAddresses, reach } from "./host.ts";
 
 export interface SidecarTargetOptions {
@@ -72,6 +77,7 @@ export function sidecarTarget({ name, limits }: SidecarTargetOptions): Target {
     test: (signal) => ask(signal, testConfiguration),
     reload: async (signal) => reload(found ?? (await look(signal))),
     generation: (master) => Promise.resolve(readGeneration(master)),
+    isStarting: (master) => Promise.resolve(hasUnreadyWorkers(master)),
     isBusy,
     markErrorLogs: ({ errorLogs }) => markLogs(errorLogs.map(files.locate)),
     localAddresses,

@@ -24,6 +24,7 @@ export function unreachableTarget({
     test: () => Promise.resolve(failed),
     reload: () => Promise.resolve({ ...failed, remedy }),
     generation: () => Promise.resolve(null),
+    isStarting: () => Promise.resolve(false),
     isBusy: () => Promise.resolve(false),
     markErrorLogs: () =>
       Promise.resolve({

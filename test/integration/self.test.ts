@@ -6,7 +6,7 @@ import { runSelf, type SelfResult } from "../../src/adapters/process/self.ts";
 import { childrenOf, hasEnded } from "../support/processes.ts";
 import { waitFor } from "../support/wait.ts";
 
-const program = resolve(import.meta.dirname, "../support/programs/sent.mjs");
+const program = resolve(import.meta.dirname, "../fixtures/programs/sent.mjs");
 
 function send(
   behaviour: string,

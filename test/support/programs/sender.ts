@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { runSelf } from "../../../src/adapters/process/self.ts";
 
 await runSelf({
-  program: resolve(import.meta.dirname, "sent.mjs"),
+  program: resolve(import.meta.dirname, "../../fixtures/programs/sent.mjs"),
   args: ["waits"],
   input: "an order",
   timeoutMs: 600_000,

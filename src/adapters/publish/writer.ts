@@ -101,7 +101,7 @@ function publishNew(
     publish(directory, store, order.version, order);
   } catch (error) {
     if (targetOf(store, currentName) !== order.version)
-      attempt(() => remove(store, order.version));
+      attempt(() => removeVersion(store, order.version));
     throw error;
   }
 }
@@ -148,6 +148,13 @@ function sweep(
 
 function temporaryPrefix(name: string): string {
   return `${storeName(name)}.tmp-`;
+}
+
+/** Loses its name first, so that what has a version's name is always whole. */
+function removeVersion(store: HeldDirectory, name: string): void {
+  const temporary = `${unfinished}${name}`;
+  renameSync(store.at(name), store.at(temporary));
+  remove(store, temporary);
 }
 
 /** A file, a link, or a directory with files in it; whatever else somebody has put there stays. */
@@ -199,7 +206,7 @@ function writeVersion(
 ): void {
   if (targetOf(store, currentName) === version)
     throw new PlaceError(`${version} is published already`, "livecert retry");
-  if (lookAt(store, version) !== null) remove(store, version);
+  if (lookAt(store, version) !== null) removeVersion(store, version);
   const temporary = `${unfinished}${version}`;
   mkdirSync(store.at(temporary), { mode: 0o700 });
   try {
@@ -518,7 +525,7 @@ function prune(store: HeldDirectory, order: Order): void {
   const beyond = versions.slice(0, Math.max(0, versions.length - order.keep));
   for (const name of beyond)
     attempt(() => {
-      if (!mayBeInUse(store, name, order)) remove(store, name);
+      if (!mayBeInUse(store, name, order)) removeVersion(store, name);
     });
 }
 

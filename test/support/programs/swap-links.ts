@@ -1,6 +1,6 @@
 /**
  * Swaps directories for links to another place and back in a tight loop, until it is told to end. Arguments: where
- * the links lead, then the directories.
+ * the links lead, then the directories. Says when it has begun, and at the end how often it swapped.
  */
 import { renameSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 
@@ -10,6 +10,7 @@ let isOver = false;
 
 process.on("SIGTERM", () => (isOver = true));
 turn();
+process.stdout.write("at work\n");
 
 function turn(): void {
   for (let round = 0; round < 50; round += 1) directories.forEach(swap);

@@ -7,7 +7,7 @@ import {
 } from "../../core/settings/publications.ts";
 import type { LineageFiles } from "../certbot/snapshot.ts";
 import { contentOfKey } from "../tls/private-key.ts";
-import type { Contents } from "./writer.ts";
+import type { Contents } from "./order.ts";
 
 /** By file name; null where a file of the lineage that is asked for cannot be read. */
 export function contentsFor(

@@ -1,5 +1,5 @@
 /** What the child is handed, over a pipe: one line of JSON, then the files' contents one after the other. */
-import type { Contents, Done, Order } from "./writer.ts";
+import type { Contents, Done, Order } from "./order.ts";
 
 /** The word by which the program knows that it is the child (main.ts). */
 export const childCommand = "publish-here";

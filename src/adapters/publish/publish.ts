@@ -12,7 +12,8 @@ import { groupId, userId } from "./owners.ts";
 import { describePinned, findPinned } from "./pinned.ts";
 import { openPlace, type Identity, type OpenPlace } from "./place.ts";
 import { lookAtPublished } from "./seen.ts";
-import { carryOutOrder, type Contents, type Order } from "./writer.ts";
+import type { Contents, Order } from "./order.ts";
+import { carryOutOrder } from "./writer.ts";
 
 export interface PublishRequest {
   readonly setting: PublicationSetting;

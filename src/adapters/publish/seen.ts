@@ -3,7 +3,7 @@ import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import type { PublicationSetting } from "../../core/settings/publications.ts";
 import { descend, type HeldDirectory } from "./directory.ts";
 import type { OpenPlace } from "./place.ts";
-import { currentName, storeName } from "./writer.ts";
+import { currentName, storeName } from "./versions.ts";
 
 export interface Seen {
   /** Equal for two looks at the same files. */

@@ -313,6 +313,7 @@ describe("an Nginx that does not run", () => {
     expect(await targetOf(bed).inspect(signal)).toEqual({
       kind: "not-running",
       reason: expect.stringContaining(reason) as string,
+      remedy: expect.stringContaining(`-c ${bed.configuration}`) as string,
     });
   });
 

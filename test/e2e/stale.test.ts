@@ -168,7 +168,7 @@ describe("a copy that no renewal changes", () => {
       await using bed = await serve(choose);
       const { host, pair } = bed;
       await host.renew("a.test");
-      const { certificate } = host.pair("a.test");
+      const { certificate, key } = host.pair("a.test");
       const expected = await fingerprintOf(await readFile(certificate, "utf8"));
       const before = await fingerprintOf(
         await readFile(pair.certificate, "utf8"),
@@ -187,7 +187,7 @@ describe("a copy that no renewal changes", () => {
           { expected, before, verdict: "stale" },
         ]);
         expect(lineage?.remedy).toContain(
-          `${certificate} (and the directive of its key privkey.pem beside it)`,
+          `${certificate}, and that of its key ${key}`,
         );
         expect(lineage?.findings).toMatchObject([
           { rule: "source/outdated-copy", severity: "warning" },

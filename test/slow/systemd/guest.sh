@@ -168,10 +168,21 @@ hold_lock() {
   flock -x 9
 }
 release_lock() { exec 9>&-; }
+holds_flock() {
+  local process
+  for process in "$@"; do
+    ! grep -qsx flock "/proc/$process/comm" || return 0
+  done
+  return 1
+}
+
+# The watcher's child does the work, and a child of that one holds the lock.
 waits_for_lock() {
-  read -r -a children <"/proc/$pid/task/$pid/children" || :
-  for child in "${children[@]}"; do
-    ! grep -qx flock "/proc/$child/comm" || return 0
+  local child workers=() children=()
+  read -r -a workers <"/proc/$pid/task/$pid/children" || :
+  for child in "${workers[@]}"; do
+    read -r -a children <"/proc/$child/task/$child/children" 2>/dev/null || :
+    ! holds_flock "${children[@]}" || return 0
   done
   return 1
 }

@@ -313,15 +313,16 @@ describe("an old worker that does not hear of the reload", () => {
   });
 });
 
+/** A worker waits before it changes the title that it has from its master. */
+function slowWorkers(delayMs: number): { readonly through: readonly string[] } {
+  const slowly = `--inject=setuid:delay_enter=${String(delayMs * 1_000)}`;
+  const strace = ["strace", "-D", "-f", "-qq", "-o", "/dev/null"];
+  return { through: [...strace, "--trace=setuid", slowly] };
+}
+
 describe("new workers that take their time", () => {
   it("are waited for, though the master rests and no process calls itself a worker yet", async () => {
-    // What a worker does before it changes the title that it has from its master.
-    const slowly = ["--trace=setuid", "--inject=setuid:delay_enter=1500000"];
-    await using host = await HostBed.create({
-      nginx: {
-        through: ["strace", "-D", "-f", "-qq", "-o", "/dev/null", ...slowly],
-      },
-    });
+    await using host = await HostBed.create({ nginx: slowWorkers(1_500) });
     await serveNames(host, ["slow.example.test"]);
     await host.renew("slow.example.test");
     const document = await host.livecert.document([
@@ -334,12 +335,7 @@ describe("new workers that take their time", () => {
 
 describe("new workers of which one takes longer than the others", () => {
   it("are waited for and remembered together", async () => {
-    const slowly = ["--trace=setuid", "--inject=setuid:delay_enter=3000000"];
-    await using host = await HostBed.create({
-      nginx: {
-        through: ["strace", "-D", "-f", "-qq", "-o", "/dev/null", ...slowly],
-      },
-    });
+    await using host = await HostBed.create({ nginx: slowWorkers(3_000) });
     await serveNames(host, ["slow.example.test"]);
     await host.renew("slow.example.test");
     const old = await host.nginx.workers();

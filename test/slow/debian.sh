@@ -9,6 +9,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 . test/demo/setup.sh
 . test/slow/debian/node.sh
+. test/slow/debian/root.sh
 
 [ "$(id -u)" -eq 0 ] || fail "this needs root"
 need_packages debootstrap:debootstrap systemd-nspawn:systemd-container \
@@ -21,24 +22,6 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || cache=$work
 
-# Whole or not there at all.
-make_root() {
-  root=$cache/debian-$1
-  [ ! -e "$root/.complete" ] || return 0
-  echo "making $root"
-  rm -rf "$root.new"
-  debootstrap --variant=minbase --include=ca-certificates "$1" "$root.new" \
-    >"$work/debootstrap.log" 2>&1 ||
-    { tail -n 20 "$work/debootstrap.log" >&2; fail "debootstrap failed"; }
-  chroot "$root.new" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
-    --no-install-recommends nginx-light certbot openssl pebble bsdutils util-linux \
-    >"$work/apt.log" 2>&1 ||
-    { tail -n 20 "$work/apt.log" >&2; fail "apt-get failed in the new root"; }
-  touch "$root.new/.complete"
-  rm -rf "$root"
-  mv "$root.new" "$root"
-}
-
 # Debian 12 brings a Node.js that is too old, so the oldest supported one is given
 # to it; the others get what is newest.
 node_for() {
@@ -48,16 +31,12 @@ node_for() {
   esac
 }
 
-# What a published package holds.
 package=$work/package
-mkdir -p "$package/dist" "$package/test"
-cp -r install.sh hooks systemd package.json "$package/"
-cp dist/livecert.js "$package/dist/"
-cp -r test/demo "$package/test/"
-cp test/slow/debian/guest.sh "$package/"
+place_package "$package" test/slow/debian/guest.sh
 
 for release in "$@"; do
-  make_root "$release"
+  make_root "$release" "debian-$release" ca-certificates \
+    nginx-light certbot openssl pebble bsdutils util-linux
   node=$(node_for "$release")
   fetch_node "$node"
   # What is written goes into memory; --pipe ends when the script has.

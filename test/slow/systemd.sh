@@ -7,6 +7,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 . test/demo/setup.sh
+. test/slow/debian/root.sh
 
 [ "$(id -u)" -eq 0 ] || fail "this needs root"
 need_packages debootstrap:debootstrap systemd-nspawn:systemd-container
@@ -26,35 +27,10 @@ end() {
 trap end EXIT
 trap 'exit 130' INT TERM
 
-# Whole or not there at all. Certbot needs apt: debootstrap does not know packages
-# that others provide.
-make_root() {
-  mkdir -p "$cache" 2>/dev/null || cache=$work
-  root=$cache/$release
-  [ ! -e "$root/.complete" ] || return 0
-  echo "making $root"
-  rm -rf "$root.new"
-  debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates \
-    "$release" "$root.new" >"$work/debootstrap.log" 2>&1 ||
-    { tail -n 20 "$work/debootstrap.log" >&2; fail "debootstrap failed"; }
-  chroot "$root.new" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
-    --no-install-recommends nginx-light certbot nodejs openssl pebble \
-    bsdutils util-linux >"$work/apt.log" 2>&1 ||
-    { tail -n 20 "$work/apt.log" >&2; fail "apt-get failed in the new root"; }
-  touch "$root.new/.complete"
-  rm -rf "$root"
-  mv "$root.new" "$root"
-}
-
-# What a published package holds.
-place_package() {
-  mkdir -p "$1/dist" "$1/test"
-  cp -r install.sh hooks systemd package.json "$1/"
-  cp dist/livecert.js "$1/dist/"
-  cp -r test/demo "$1/test/"
-}
-
-make_root
+mkdir -p "$cache" 2>/dev/null || cache=$work
+make_root "$release" "$release" systemd,systemd-sysv,dbus,ca-certificates \
+  nginx-light certbot nodejs openssl pebble bsdutils util-linux
+root=$cache/$release
 mkdir -p "$work/upper" "$work/overlay" "$work/root"
 # An overlay cannot lie on an overlay; a file system of our own holds what is written.
 mount -t tmpfs -o size=1g livecert-test "$work/overlay"
@@ -71,14 +47,13 @@ end_with_overlay() {
   end
 }
 
-place_package "$work/root/root/livecert"
-cp test/slow/systemd/guest.sh "$work/root/root/guest.sh"
+place_package "$work/root/root/livecert" test/slow/systemd/guest.sh
 cat >"$work/root/etc/systemd/system/livecert-test.service" <<'UNIT'
 [Unit]
 After=multi-user.target
 [Service]
 Type=oneshot
-ExecStart=/bin/bash /root/guest.sh
+ExecStart=/bin/bash /root/livecert/guest.sh
 StandardOutput=file:/root/output
 StandardError=inherit
 ExecStopPost=/usr/bin/systemctl --no-block poweroff

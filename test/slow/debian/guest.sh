@@ -7,51 +7,20 @@ name=site.test
 live=/etc/letsencrypt/live/$name
 log=/var/log/nginx/error.log
 
-check() { printf 'ok: %s\n' "$1"; }
-failed() {
-  printf 'FAILED: %s\n' "$1"
+show_logs() {
   for log in doctor status deploy install certbot; do tail -n 30 "/root/$log.log" 2>/dev/null || :; done
-  exit 1
 }
-# eventually SECONDS WHAT COMMAND…
-eventually() {
-  limit=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$limit" ] || failed "$what"
-    sleep 0.2
-  done
-  check "$what"
-}
-on_disk() { openssl x509 -in "$1" -noout -fingerprint -sha256; }
-served() {
-  openssl s_client -connect 127.0.0.1:443 -servername "$1" </dev/null 2>/dev/null |
-    openssl x509 -noout -fingerprint -sha256
-}
-is_live() { [ "$(served "$1")" = "$(on_disk "$2")" ]; }
+# shellcheck source=test/slow/debian/checks.sh
+. "$(dirname "$0")/checks.sh"
 reloads() { grep -c ': reconfiguring$' "$log" || :; }
 
 echo "$(nginx -v 2>&1), $(certbot --version), $(openssl version | cut -d ' ' -f 1-2), Node.js $(/opt/node/bin/node --version)"
 
-# An authority for tests, which looks at nobody's challenge.
-mkdir /root/pebble
-openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \
-  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
-  -keyout /root/pebble/key.pem -out /root/pebble/cert.pem 2>/dev/null
-cat >/root/pebble/pebble.json <<'JSON'
-{ "pebble": { "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
-  "certificate": "/root/pebble/cert.pem", "privateKey": "/root/pebble/key.pem",
-  "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "" } }
-JSON
-PEBBLE_VA_ALWAYS_VALID=1 PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 \
-  pebble -config /root/pebble/pebble.json >/root/pebble.log 2>&1 &
-export REQUESTS_CA_BUNDLE=/root/pebble/cert.pem
-eventually 30 "the test authority answers" \
-  openssl s_client -connect 127.0.0.1:14000 -CAfile /root/pebble/cert.pem
+in_background() { "$@" >/root/pebble.log 2>&1 & }
+start_authority in_background
+eventually 30 "the test authority answers" authority_answers
 mkdir -p /var/www/html
-certbot certonly -n --agree-tos --register-unsafely-without-email --webroot \
-  -w /var/www/html -d "$name" --server https://127.0.0.1:14000/dir \
-  >/root/certbot.log 2>&1 || failed "Certbot issues a certificate"
+issue "$name"
 check "Certbot issues a certificate"
 
 # Beside the lineage a certificate that somebody else looks after.

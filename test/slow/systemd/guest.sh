@@ -5,31 +5,16 @@ export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 name=site.test
 live=/etc/letsencrypt/live/$name
 
-check() { printf 'ok: %s\n' "$1"; }
-failed() {
-  printf 'FAILED: %s\n' "$1"
+show_logs() {
+  tail -n 20 /root/certbot.log || :
   journalctl -u livecert -n 40 --no-pager -o cat || :
   systemctl status livecert nginx --no-pager -n 0 || :
-  exit 1
 }
-# eventually SECONDS WHAT COMMAND…
-eventually() {
-  limit=$((SECONDS + $1)) what=$2
-  shift 2
-  until "$@" >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$limit" ] || failed "$what"
-    sleep 0.2
-  done
-  check "$what"
-}
+# shellcheck source=test/slow/debian/checks.sh
+. "$(dirname "$0")/checks.sh"
 
-on_disk() { openssl x509 -in "$1" -noout -fingerprint -sha256; }
-served() {
-  openssl s_client -connect 127.0.0.1:443 -servername "$1" </dev/null 2>/dev/null |
-    openssl x509 -noout -fingerprint -sha256
-}
-is_live() { [ "$(served "$name")" = "$(on_disk "$live/fullchain.pem")" ]; }
-home_is_live() { [ "$(served home.test)" = "$(on_disk /home/admin/tls/cert.pem)" ]; }
+site_is_live() { is_live "$name" "$live/fullchain.pem"; }
+home_is_live() { is_live home.test /home/admin/tls/cert.pem; }
 main_pid() { systemctl show --value --property=MainPID livecert; }
 generations() { grep -c 'start worker processes$' /srv/logs/error.log; }
 is_active() { [ "$(systemctl is-active livecert)" = active ]; }
@@ -66,20 +51,7 @@ mkdir -p /etc/systemd/system/nginx.service.d /etc/systemd/system/certbot.service
 printf '[Service]\nPIDFile=/srv/nginx/nginx.pid\nPrivateTmp=yes\n' \
   >/etc/systemd/system/nginx.service.d/test.conf
 
-# An authority for tests.
-mkdir /root/pebble
-openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \
-  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
-  -keyout /root/pebble/key.pem -out /root/pebble/cert.pem 2>/dev/null
-cat >/root/pebble/pebble.json <<'JSON'
-{ "pebble": { "listenAddress": "127.0.0.1:14000", "managementListenAddress": "127.0.0.1:15000",
-  "certificate": "/root/pebble/cert.pem", "privateKey": "/root/pebble/key.pem",
-  "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "" } }
-JSON
-systemd-run --quiet --unit=pebble --setenv=PEBBLE_VA_ALWAYS_VALID=1 \
-  --setenv=PEBBLE_VA_NOSLEEP=1 --setenv=PEBBLE_WFE_NONCEREJECT=0 \
-  pebble -config /root/pebble/pebble.json
-export REQUESTS_CA_BUNDLE=/root/pebble/cert.pem
+start_authority systemd-run --quiet --unit=pebble
 cat >/etc/systemd/system/certbot.service.d/test.conf <<'CONF'
 [Service]
 Environment=REQUESTS_CA_BUNDLE=/root/pebble/cert.pem
@@ -88,11 +60,8 @@ ExecStart=/usr/bin/certbot -q renew --force-renewal --no-random-sleep-on-renew
 CONF
 systemctl daemon-reload
 systemctl restart nginx
-eventually 20 "the test authority answers" \
-  openssl s_client -connect 127.0.0.1:14000 -CAfile /root/pebble/cert.pem
-certbot certonly -n --agree-tos --register-unsafely-without-email --webroot \
-  -w /var/www/html -d "$name" --server https://127.0.0.1:14000/dir \
-  >/root/certbot.log 2>&1 || { tail -n 20 /root/certbot.log; failed "Certbot issues a certificate"; }
+eventually 20 "the test authority answers" authority_answers
+issue "$name"
 cat >/etc/nginx/sites-enabled/tls <<CONF
 server {
   listen 443 ssl;
@@ -110,7 +79,7 @@ server {
 }
 CONF
 systemctl reload nginx
-eventually 10 "Nginx serves both certificates" is_live
+eventually 10 "Nginx serves both certificates" site_is_live
 
 /root/livecert/install.sh >/root/install.log 2>&1 ||
   { cat /root/install.log; failed "install.sh installs the service"; }
@@ -142,7 +111,7 @@ before=$(served "$name")
 reloads=$(generations)
 systemctl start certbot.service || failed "certbot.service renews"
 [ "$(on_disk "$live/fullchain.pem")" != "$before" ] || failed "certbot.service renewed"
-eventually 30 "a renewal by certbot.service without a hook goes live by itself" is_live
+eventually 30 "a renewal by certbot.service without a hook goes live by itself" site_is_live
 [ "$(generations)" -eq $((reloads + 1)) ] || failed "one reload was made for it"
 check "one reload was made for it"
 eventually 10 "the journal says so" \
@@ -198,7 +167,7 @@ check "stopped cleanly in the middle of a run after $took ms"
 release_lock
 [ "$(served "$name")" != "$(on_disk "$live/fullchain.pem")" ] || failed "not live while it was stopped"
 systemctl start livecert
-eventually 20 "what was renewed while it was stopped goes live at its start" is_live
+eventually 20 "what was renewed while it was stopped goes live at its start" site_is_live
 
 hold_lock
 renew
@@ -206,7 +175,7 @@ pid=$(main_pid)
 eventually 20 "a run is under way" waits_for_lock
 timeout 20 systemctl restart livecert || failed "systemctl restart in the middle of a run"
 release_lock
-eventually 40 "live after a restart in the middle of a run" is_live
+eventually 40 "live after a restart in the middle of a run" site_is_live
 
 for round in 1 2 3 4 5; do
   renew &
@@ -214,7 +183,7 @@ for round in 1 2 3 4 5; do
   sleep "$(awk -v round=$round 'BEGIN { print 1.5 + round * 0.4 }')"
   kill -9 "$(main_pid)" 2>/dev/null || :
   wait $renewal || :
-  eventually 40 "kill -9 ($round): started again by systemd, and live" is_live
+  eventually 40 "kill -9 ($round): started again by systemd, and live" site_is_live
   eventually 40 "active" is_active
 done
 
@@ -226,7 +195,7 @@ journalctl -p warning -u livecert -o cat --no-pager | grep -q '"msg":"watching"'
   failed "journalctl -p warning shows only what matters"
 check "journalctl -p warning shows only what matters"
 rm /etc/nginx/sites-enabled/broken
-eventually 90 "live once the configuration is mended" is_live
+eventually 90 "live once the configuration is mended" site_is_live
 
 mkdir -p /etc/systemd/system/livecert.service.d
 printf '[Service]\nWatchdogSec=3\nTimeoutAbortSec=2\n' >/etc/systemd/system/livecert.service.d/test.conf
@@ -253,7 +222,7 @@ is_active || failed "active after an upgrade"
 [ "$(livecert history -n 1000 --json | grep -c '"run"')" -ge "$entries" ] || failed "the state was kept"
 check "upgraded in place, and the state was kept"
 certbot renew -q --force-renewal --no-random-sleep-on-renew
-eventually 30 "hook and service at once: live" is_live
+eventually 30 "hook and service at once: live" site_is_live
 
 /root/livecert/install.sh --uninstall >/root/install.log 2>&1 || { cat /root/install.log; failed "uninstall"; }
 systemctl is-active --quiet livecert && failed "the service has ended"

@@ -5,7 +5,7 @@
  * Nginx writes the title over its argument list: `nginx: master process /usr/sbin/nginx -c FILE -g daemon off;`, the
  * arguments joined by spaces (ngx_master_process_cycle). Angie writes `angie: master process v1.8.0 #2 [/usr/sbin/angie]`.
  */
-export type Role = "master" | "worker" | "draining" | "helper";
+export type Role = "master" | "worker" | "draining" | "helper" | "ended";
 
 /** The options of one `nginx` command line that decide which configuration it reads. */
 export interface MasterOptions {
@@ -25,9 +25,11 @@ export const noOptions: MasterOptions = {
 /**
  * The role of the verified master or of one of its children. `helper`: cache manager, cache loader, privileged agent.
  * Started with a tiny environment, Nginx has no room for the whole title: what may be the beginning of a worker's title
- * counts as a worker's, so that a reload can still be seen.
+ * counts as a worker's, so that a reload can still be seen. `ended`: the kernel has released its memory, and its title
+ * with it; ps(1) then shows the program's name in brackets.
  */
 export function roleOf(title: string): Role {
+  if (title === "" || title.startsWith("[")) return "ended";
   const words = title.replace(/^[^:]*:? ?/, "");
   if (words.startsWith("master process")) return "master";
   if (/^worker process.* is s/.test(words)) return "draining";

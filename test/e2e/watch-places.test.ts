@@ -52,7 +52,16 @@ describe.each([
     await host.nginx.reload();
     await host.renew(other);
     await goesLive(host, other, address);
-    expect(watcher.text).not.toContain('"level":50');
+    await waitFor("nothing is failing", async () => {
+      const { retries } = await host.livecert.firstPresence(watcher.pid);
+      return retries.length === 0;
+    });
+    const { lineages } = await host.livecert.document(["status"]);
+    const outcomes = lineages.map((one) => [one.name, one.outcome]);
+    expect(Object.fromEntries(outcomes)).toEqual({
+      [name]: "live",
+      [other]: "live",
+    });
   });
 
   it("sees the first lineage where live/ does not exist yet, and its return where it vanishes", async () => {

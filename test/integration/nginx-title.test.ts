@@ -21,6 +21,9 @@ describe("the role that a title tells", () => {
     ["nginx: worker proc", "worker"],
     ["nginx", "worker"],
     ["nginx: cache ma", "helper"],
+    ["", "ended"],
+    ["[nginx]", "ended"],
+    ["[nginx] <defunct>", "ended"],
   ])("is still told by a title that was cut: %s: %s", (title, role) => {
     expect(roleOf(title)).toBe(role);
   });

@@ -145,7 +145,10 @@ describe("a server that shows its certificate", () => {
     ["TLS 1.3", { minVersion: "TLSv1.3" }],
     [
       "a suite of TLS 1.3 that few have",
-      { minVersion: "TLSv1.3", ciphers: "TLS_AES_128_CCM_8_SHA256:DEFAULT:@SECLEVEL=0" },
+      {
+        minVersion: "TLSv1.3",
+        ciphers: "TLS_AES_128_CCM_8_SHA256:DEFAULT:@SECLEVEL=0",
+      },
     ],
     ["mutual TLS, optional", { requestCert: true, rejectUnauthorized: false }],
     ["mutual TLS 1.3", { requestCert: true, minVersion: "TLSv1.3" }],

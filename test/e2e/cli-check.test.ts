@@ -38,9 +38,9 @@ beforeAll(async () => {
     ...lineageFiles(other, pki.intermediate),
     privkey: leaf.key,
   });
-  const fingerprint = await fingerprintOf(leaf.certificate);
+  const fingerprint = fingerprintOf(leaf.certificate);
   terminal.show(fingerprint.slice(0, 11), "LEAF");
-  terminal.show((await fingerprintOf(other.certificate)).slice(0, 11), "OTHER");
+  terminal.show(fingerprintOf(other.certificate).slice(0, 11), "OTHER");
   terminal.show(pki.rootFile, "$ROOT");
   const bundle = leaf.certificate + pki.intermediate.certificate;
   await writeFile(join(terminal.directory, "bundle.pem"), bundle);

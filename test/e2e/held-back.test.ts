@@ -471,7 +471,7 @@ describe("another intermediate below the same leaf", () => {
     const document = await host.livecert.document(["deploy"]);
     expect(document).toMatchObject({ outcome: "deployed", reloads: 1 });
     const [probe] = document.lineages[0]?.probes ?? [];
-    expect(probe?.before).toBe(await fingerprintOf(leaf.certificate));
+    expect(probe?.before).toBe(fingerprintOf(leaf.certificate));
     expect(probe?.after).toBe(probe?.before);
   });
 });

@@ -183,7 +183,7 @@ test("a lineage that Nginx mounts elsewhere goes live under its own name", async
     lineages: [{ name, probes: [{ target: "web", address: bed.address }] }],
   });
   const onDisk = await readFile(certbot.live(name, "cert"), "utf8");
-  expect(await bed.served()).toBe(await fingerprintOf(onDisk));
+  expect(await bed.served()).toBe(fingerprintOf(onDisk));
   expect(await bed.livecert("deploy")).toMatchObject({
     outcome: "live",
     reloads: 0,
@@ -225,7 +225,7 @@ test("files that only Nginx sees, behind links that begin at its own root, go li
     );
   const document = await bed.livecert("deploy");
   expect(document).toMatchObject({ outcome: "deployed", reloads: 1 });
-  expect(await bed.served()).toBe(await fingerprintOf(cert));
+  expect(await bed.served()).toBe(fingerprintOf(cert));
 });
 
 test("a link into another volume is followed to where Nginx sees it, not to what has that name here", async () => {
@@ -252,7 +252,7 @@ test("a link into another volume is followed to where Nginx sees it, not to what
     lineages: [{ name }],
   });
   const onDisk = await readFile(certbot.live(name, "cert"), "utf8");
-  expect(await bed.served()).toBe(await fingerprintOf(onDisk));
+  expect(await bed.served()).toBe(fingerprintOf(onDisk));
 });
 
 test("files that were mounted singly are named, since no reload can help", async () => {

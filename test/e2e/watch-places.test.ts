@@ -98,7 +98,7 @@ describe.each([
     for (const version of ["..2", "..3"]) {
       const files = await host.files([name]);
       await writeVersion(directory, version, files);
-      const fingerprint = await fingerprintOf(files.cert);
+      const fingerprint = fingerprintOf(files.cert);
       await waitFor(`version ${version} goes live`, async () => {
         const served = await servedFingerprint({ address, servername: name });
         return served === fingerprint;
@@ -130,7 +130,7 @@ describe.each([
     const renewed = await host.files([name]);
     await writeFile(join(written, "tls.key"), renewed.privkey);
     await writeFile(join(written, "tls.crt"), renewed.fullchain);
-    const fingerprint = await fingerprintOf(renewed.cert);
+    const fingerprint = fingerprintOf(renewed.cert);
     await waitFor("what was written at the other end goes live", async () => {
       const served = await servedFingerprint({ address, servername: name });
       return served === fingerprint;

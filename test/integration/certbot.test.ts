@@ -709,12 +709,10 @@ describe("copies", () => {
       await (
         await bed.certbot.begin("a.example", files, [2, 9, 10][index])
       ).finish();
-    const expected = await Promise.all(
-      versions.map(async ({ cert }, index) => ({
-        version: [2, 9, 10][index],
-        fingerprint256: await fingerprintOf(cert),
-      })),
-    );
+    const expected = versions.map(({ cert }, index) => ({
+      version: [2, 9, 10][index],
+      fingerprint256: fingerprintOf(cert),
+    }));
     expect(await listVersions(bed.lineage("a.example"))).toEqual(expected);
   });
 });

@@ -71,8 +71,7 @@ async function seen({
   const old = await readFile(certbot.archive(lineage, "cert", 1), "utf8").catch(
     () => null,
   );
-  if (old !== null && served === (await fingerprintOf(old)))
-    return "keeps the old";
+  if (old !== null && served === fingerprintOf(old)) return "keeps the old";
   return (await verdictOf(handshake, pki.rootFile)) === "OK"
     ? "accepts"
     : "refuses";

@@ -148,7 +148,7 @@ describe("the Nginx bed", () => {
       master = await bed.start();
       const handshake = { address, servername: "a.test" };
       expect(await servedFingerprint(handshake)).toBe(
-        await fingerprintOf(first.certificate),
+        fingerprintOf(first.certificate),
       );
       expect(await servedChain(handshake)).toEqual([
         first.certificate,
@@ -159,7 +159,7 @@ describe("the Nginx bed", () => {
       const workers = await bed.workers();
       await bed.reload();
       expect(await servedFingerprint(handshake)).toBe(
-        await fingerprintOf(second.certificate),
+        fingerprintOf(second.certificate),
       );
       expect(await bed.reconfigurations()).toBe(1);
       expect(await bed.generations()).toBe(2);

@@ -76,7 +76,7 @@ describe("a sound pair", () => {
     );
     expect(findings).toEqual([]);
     expect(leaf).toMatchObject({
-      fingerprint256: await fingerprintOf(cert),
+      fingerprint256: fingerprintOf(cert),
       subject: "CN=a.test",
       issuer: "CN=Test Intermediate",
       subjectAltNames: ["DNS:a.test"],

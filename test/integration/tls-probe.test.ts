@@ -113,7 +113,7 @@ describe("a server that shows its certificate", () => {
     async (_what, place) => {
       await using server = await listen(tlsServer(), place);
       const seen = await look(server);
-      expect(leafOf(seen)).toBe(await fingerprintOf(ecdsa.cert));
+      expect(leafOf(seen)).toBe(fingerprintOf(ecdsa.cert));
       expect(seen).toMatchObject({
         ends: { localAddress: place.host, remoteAddress: place.host },
       });
@@ -124,7 +124,7 @@ describe("a server that shows its certificate", () => {
     const path = join(directory, "server.sock");
     await using server = await listen(tlsServer(), { path });
     const seen = await look(server);
-    expect(leafOf(seen)).toBe(await fingerprintOf(ecdsa.cert));
+    expect(leafOf(seen)).toBe(fingerprintOf(ecdsa.cert));
     expect(seen).toMatchObject({ ends: null });
   });
 
@@ -154,7 +154,7 @@ describe("a server that shows its certificate", () => {
     ["mutual TLS 1.3", { requestCert: true, minVersion: "TLSv1.3" }],
   ] as const)("is seen with %s", async (_what, options) => {
     await using server = await listen(tlsServer(options));
-    expect(leafOf(await look(server))).toBe(await fingerprintOf(ecdsa.cert));
+    expect(leafOf(await look(server))).toBe(fingerprintOf(ecdsa.cert));
   });
 
   it("may have a weak or expired certificate: a probe does not judge", async () => {
@@ -170,9 +170,7 @@ describe("a server that shows its certificate", () => {
       ciphers: "DEFAULT@SECLEVEL=0",
     };
     await using server = await listen(tlsServer(options));
-    expect(leafOf(await look(server))).toBe(
-      await fingerprintOf(leaf.certificate),
-    );
+    expect(leafOf(await look(server))).toBe(fingerprintOf(leaf.certificate));
   });
 
   it("is handed no session: each probe is a whole handshake", async () => {
@@ -221,7 +219,7 @@ describe("a server that shows its certificate", () => {
       },
     });
     expect(seen).toEqual([
-      await fingerprintOf(ecdsa.cert),
+      fingerprintOf(ecdsa.cert),
       Number(server.address.split(":")[1]),
     ]);
   });
@@ -446,8 +444,8 @@ describe("Nginx", () => {
         look({ address, keyAlgorithm: "ecdsa" }),
       ]);
       expect(seen.map(leafOf)).toEqual([
-        await fingerprintOf(rsa.cert),
-        await fingerprintOf(ecdsa.cert),
+        fingerprintOf(rsa.cert),
+        fingerprintOf(ecdsa.cert),
       ]);
       expect(await look({ address, keyAlgorithm: "eddsa" })).toMatchObject({
         kind: "refused",
@@ -459,7 +457,7 @@ describe("Nginx", () => {
     await using server = await serving({ parameters: "proxy_protocol" });
     const point = { address: server.address, keyAlgorithm: "ecdsa" } as const;
     expect(leafOf(await look({ ...point, proxyProtocol: true }))).toBe(
-      await fingerprintOf(ecdsa.cert),
+      fingerprintOf(ecdsa.cert),
     );
     expect((await look(point)).kind).toBe("unreachable");
   });
@@ -469,7 +467,7 @@ describe("Nginx", () => {
       more: `ssl_verify_client on; ssl_client_certificate ${pki.rootFile};`,
     });
     const point = { address: server.address, keyAlgorithm: "rsa" } as const;
-    expect(leafOf(await look(point))).toBe(await fingerprintOf(rsa.cert));
+    expect(leafOf(await look(point))).toBe(fingerprintOf(rsa.cert));
   });
 
   it("that rejects the handshake on purpose is refused, not unreachable", async () => {

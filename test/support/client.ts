@@ -15,7 +15,9 @@ export interface Handshake {
 export async function servedChain(
   handshake: Handshake,
 ): Promise<readonly string[]> {
-  const { stdout } = await client(handshake, ["-showcerts"]);
+  const { stdout } = await client(handshake, [
+    ...["-showcerts", "-no-CAfile", "-no-CApath", "-no-CAstore"],
+  ]);
   return (
     stdout.match(
       /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----\n/g,

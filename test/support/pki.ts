@@ -3,6 +3,7 @@
  * judge and the judged do not share code with the product. Every certificate is
  * issued by `openssl ca`, which alone lets start and end be chosen freely.
  */
+import { createHash, generateKeyPair, type KeyObject } from "node:crypto";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
@@ -40,16 +41,35 @@ export interface Issued {
   readonly key: string;
 }
 
-const algorithms: Readonly<Record<KeyType, readonly string[]>> = {
-  "ec-p256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
-  "ec-p384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
-  "ec-secp256k1": ["EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
-  ed25519: ["ED25519"],
-  "rsa-1024": ["RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
-  "rsa-2048": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
-  "rsa-3072": ["RSA", "-pkeyopt", "rsa_keygen_bits:3072"],
-  "rsa-pss-2048": ["RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"],
+type KeyPairCallback = (
+  error: Error | null,
+  publicKey: KeyObject,
+  privateKey: KeyObject,
+) => void;
+
+const generators: Readonly<
+  Record<KeyType, (callback: KeyPairCallback) => void>
+> = {
+  "ec-p256": ec("P-256"),
+  "ec-p384": ec("P-384"),
+  "ec-secp256k1": ec("secp256k1"),
+  ed25519: (callback) => generateKeyPair("ed25519", {}, callback),
+  "rsa-1024": rsa(1024),
+  "rsa-2048": rsa(2048),
+  "rsa-3072": rsa(3072),
+  "rsa-pss-2048": (callback) =>
+    generateKeyPair("rsa-pss", { modulusLength: 2048 }, callback),
 };
+
+function ec(namedCurve: string) {
+  return (callback: KeyPairCallback): void =>
+    generateKeyPair("ec", { namedCurve }, callback);
+}
+
+function rsa(modulusLength: number) {
+  return (callback: KeyPairCallback): void =>
+    generateKeyPair("rsa", { modulusLength }, callback);
+}
 
 const dayMs = 86_400_000;
 
@@ -113,47 +133,72 @@ export interface Pki extends AsyncDisposable {
   anotherRoot(request?: CertificateRequest): Promise<Authority>;
 }
 
-export async function createPki(
-  options: {
-    readonly root?: CertificateRequest;
-    readonly intermediate?: CertificateRequest;
-  } = {},
-): Promise<Pki> {
+export interface PkiOptions {
+  readonly root?: CertificateRequest;
+  readonly intermediate?: CertificateRequest;
+}
+
+export async function createPki(options: PkiOptions = {}): Promise<Pki> {
   const directory = await temporaryDirectory();
-  const anotherRoot = async (request: CertificateRequest = {}) =>
-    new Authority(
-      directory.path,
-      await issue(
-        directory.path,
-        null,
-        asAuthority({ commonName: "Another Root", ...request }),
-      ),
-    );
-  const root = await anotherRoot({ commonName: "Test Root", ...options.root });
-  const rootFile = join(directory.path, "root.pem");
+  const { path } = directory;
+  const isUsual = Object.keys(options).length === 0;
+  const { root, intermediate } = await (isUsual
+    ? (usual ??= authorities(path, {}))
+    : authorities(path, options));
+  const rootFile = join(path, "root.pem");
   await writeFile(rootFile, root.certificate);
   return {
-    directory: directory.path,
-    root,
+    directory: path,
+    root: new Authority(path, root),
     rootFile,
-    intermediate: await root.authority({
-      commonName: "Test Intermediate",
-      ...options.intermediate,
-    }),
-    anotherRoot,
+    intermediate: new Authority(path, intermediate),
+    anotherRoot: async (request) =>
+      new Authority(path, await issueRoot(path, request)),
     [Symbol.asyncDispose]: () =>
       Promise.resolve(directory[Symbol.asyncDispose]()),
   };
 }
 
+interface Authorities {
+  readonly root: Issued;
+  readonly intermediate: Issued;
+}
+
+/** Issued once for all tests of a file: nothing depends on whose they are. */
+let usual: Promise<Authorities> | undefined;
+
+async function authorities(
+  directory: string,
+  options: PkiOptions,
+): Promise<Authorities> {
+  const root = await issueRoot(directory, {
+    commonName: "Test Root",
+    ...options.root,
+  });
+  const intermediate = await new Authority(directory, root).authority({
+    commonName: "Test Intermediate",
+    ...options.intermediate,
+  });
+  return { root, intermediate };
+}
+
+function issueRoot(
+  directory: string,
+  request: CertificateRequest = {},
+): Promise<Issued> {
+  const root = asAuthority({ commonName: "Another Root", ...request });
+  return issue(directory, null, root);
+}
+
 /** A new private key, PEM (PKCS#8). */
-export async function createKey(keyType: KeyType): Promise<string> {
-  const { stdout } = await mustRun("openssl", [
-    "genpkey",
-    "-algorithm",
-    ...algorithms[keyType],
-  ]);
-  return stdout;
+export function createKey(keyType: KeyType): Promise<string> {
+  return new Promise((resolve, reject) => {
+    generators[keyType]((error, _public, key) => {
+      if (error === null)
+        resolve(key.export({ type: "pkcs8", format: "pem" }).toString());
+      else reject(error);
+    });
+  });
 }
 
 /** The same key, encrypted (PKCS#8). */
@@ -186,14 +231,16 @@ export async function traditionalKey(key: string): Promise<string> {
   return (block?.[0] ?? "") + traditional.stdout;
 }
 
-/** SHA-256 over the DER of the first certificate in `pem`, as OpenSSL prints it: `AB:CD:…`. */
-export async function fingerprintOf(pem: string): Promise<string> {
-  const { stdout } = await mustRun(
-    "openssl",
-    ["x509", "-noout", "-fingerprint", "-sha256"],
-    { input: pem },
-  );
-  return stdout.trim().replace(/^.*=/, "");
+/** SHA-256 over the DER of the first certificate in `pem`, written as OpenSSL prints it: `AB:CD:…`. */
+export function fingerprintOf(pem: string): string {
+  const [, base64] =
+    /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/.exec(pem) ??
+    [];
+  if (base64 === undefined) throw new Error(`no certificate in ${pem}`);
+  const digest = createHash("sha256")
+    .update(Buffer.from(base64, "base64"))
+    .digest("hex");
+  return (digest.toUpperCase().match(/../g) ?? []).join(":");
 }
 
 function asAuthority(request: CertificateRequest): CertificateRequest {

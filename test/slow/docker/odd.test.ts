@@ -98,7 +98,7 @@ describe("a path of a container's configuration", () => {
       });
       const { lineages } = await bed.document(targets, "status");
       const [, own = ""] = leaves;
-      const leaf = { fingerprint256: await fingerprintOf(own) };
+      const leaf = { fingerprint256: fingerprintOf(own) };
       expect(lineages).toContainEqual(
         expect.objectContaining({
           outcome: "live",

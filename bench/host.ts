@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
+import pMap from "p-map";
 import { HostBed } from "../test/support/host.ts";
 import { serverBlock } from "../test/support/nginx.ts";
 
@@ -14,15 +16,16 @@ export async function serve(count: number): Promise<ServingHost> {
   try {
     const names = Array.from({ length: count }, (_, index) => `h${index}.test`);
     const address = await bed.nginx.address();
-    const blocks: string[] = [];
-    for (const name of names)
-      blocks.push(
+    const blocks = await pMap(
+      names,
+      async (name) =>
         serverBlock({
           listen: [`${address} ssl`],
           names: [name],
           pairs: [await bed.renew(name)],
         }),
-      );
+      { concurrency: availableParallelism() },
+    );
     await bed.nginx.configure({ http: blocks.join("") });
     await bed.nginx.start();
     return {

@@ -4,8 +4,8 @@ export interface Row {
   readonly id: string;
   readonly what: string;
   readonly bound: number;
-  /** What the figure is in: `×` for a ratio, `ms`, `%`, nothing for a count. */
-  readonly unit: "×" | "ms" | "%" | "";
+  /** What the figure is in: `×` for a ratio, a time, a size, `%`, nothing for a count. */
+  readonly unit: "×" | "ms" | "s" | "%" | "MiB" | "";
   /** Throws where it cannot be measured; a figure beyond the bound is a result like any other. */
   readonly measure: (progress: Progress) => Promise<Measurement>;
 }

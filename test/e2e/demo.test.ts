@@ -16,9 +16,7 @@ function startDemo(temporary: string): Promise<RunningProgram> {
 
 async function expectNothingLeft(temporary: string): Promise<void> {
   expect(await readdir(temporary)).toEqual([]);
-  const left = (await allProcesses()).filter(({ title }) =>
-    title.includes(temporary),
-  );
+  const left = allProcesses().filter(({ title }) => title.includes(temporary));
   expect(left).toEqual([]);
 }
 

@@ -60,8 +60,8 @@ async function startSleeper(uid: number, title: string): Promise<Sleeper> {
   );
   await once(child, "spawn");
   const pid = child.pid ?? 0;
-  await waitFor("the title is set", async () =>
-    (await processEntry(pid))?.title.startsWith(title),
+  await waitFor("the title is set", () =>
+    processEntry(pid)?.title.startsWith(title),
   );
   return {
     pid,
@@ -124,7 +124,7 @@ describe("a pid file that names another process", () => {
       });
     }
 
-    expect(await hasEnded(sleeper.pid)).toBe(false);
+    expect(hasEnded(sleeper.pid)).toBe(false);
   });
 });
 

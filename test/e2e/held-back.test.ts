@@ -497,7 +497,7 @@ describe("a renewal that keeps or changes the key", () => {
 
 describe("roots of the user's own", () => {
   it("make a private CA trusted, so that losing it is a regression", async () => {
-    await using pki = await createPki();
+    await using pki = await createPki({ root: { commonName: "Private Root" } });
     await using host = await HostBed.create({ trusted: false });
     const roots = join(host.directory, "roots.pem");
     await writeFile(roots, pki.root.certificate);

@@ -91,9 +91,7 @@ async function writeHanging({ bed }: Machine): Promise<HangingProgram> {
     path,
     starts: async () => (await pidsStarted()).length,
     async left() {
-      const pids = await pidsStarted();
-      const ended = await Promise.all(pids.map(hasEnded));
-      return pids.filter((_, index) => ended[index] !== true);
+      return (await pidsStarted()).filter((pid) => !hasEnded(pid));
     },
   };
 }

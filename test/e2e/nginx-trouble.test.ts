@@ -341,8 +341,8 @@ describe("new workers of which one takes longer than the others", () => {
     const old = await host.nginx.workers();
     const running = await host.livecert.start(["deploy", "--json"]);
     const master = (await host.nginx.masterPid()) ?? 0;
-    const [slow] = await waitFor("both new workers", async () => {
-      const children = await childrenOf(master);
+    const [slow] = await waitFor("both new workers", () => {
+      const children = childrenOf(master);
       const own = children.filter(
         ({ pid }) => !old.some((one) => one.pid === pid),
       );

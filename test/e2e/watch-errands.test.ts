@@ -19,8 +19,8 @@ const { version } = packageJson;
 const name = "errand.example.test";
 
 function runningErrand(pid: number): Promise<ProcessEntry> {
-  return waitFor("a child runs", async () => {
-    const children = await childrenOf(pid);
+  return waitFor("a child runs", () => {
+    const children = childrenOf(pid);
     return children.find(({ title }) => / errand run /.test(title)) ?? null;
   });
 }

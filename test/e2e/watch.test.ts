@@ -219,7 +219,7 @@ async function holdLock(file: string): Promise<HeldLock> {
   return {
     isWanted: async () => {
       const { allProcesses } = await import("../support/processes.ts");
-      const others = await allProcesses();
+      const others = allProcesses();
       return others.some(
         (entry) =>
           entry.pid !== pid &&
@@ -228,7 +228,7 @@ async function holdLock(file: string): Promise<HeldLock> {
       );
     },
     async [Symbol.asyncDispose]() {
-      if (await hasEnded(pid)) return;
+      if (hasEnded(pid)) return;
       process.kill(-pid, "SIGKILL");
       await waitFor("the lock is let go", () => hasEnded(pid));
     },

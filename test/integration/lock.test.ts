@@ -60,9 +60,9 @@ class LockBed extends Cleanup {
   }
 
   /** Every `flock` and `cat` that knows this bed's lock file. */
-  async lockProcesses(): Promise<readonly number[]> {
+  lockProcesses(): readonly number[] {
     const file = join(this.runDir, "lock");
-    const entries = await allProcesses();
+    const entries = allProcesses();
     return entries
       .filter(({ title, state }) => title.includes(file) && state !== "Z")
       .map(({ pid }) => pid);
@@ -75,12 +75,9 @@ describe("the lock", () => {
     {
       await using lock = await bed.take();
       expect(lock.lost.aborted).toBe(false);
-      expect(await bed.lockProcesses()).not.toEqual([]);
+      expect(bed.lockProcesses()).not.toEqual([]);
     }
-    await waitFor(
-      "flock to end",
-      async () => (await bed.lockProcesses()).length === 0,
-    );
+    await waitFor("flock to end", () => bed.lockProcesses().length === 0);
     await using again = await bed.take({ waitMs: 0 });
     expect(again.lost.aborted).toBe(false);
   });
@@ -97,7 +94,7 @@ describe("the lock", () => {
         `livecert deploy holds since ${known?.since ?? ""} (pid ${String(holder.pid)})`,
       ) as string,
     });
-    const waiting = (await childrenOf(process.pid)).filter(({ title }) =>
+    const waiting = childrenOf(process.pid).filter(({ title }) =>
       title.includes(join(bed.runDir, "lock")),
     );
     expect(waiting).toEqual([]);
@@ -118,10 +115,7 @@ describe("the lock", () => {
       inside -= 1;
       through += 1;
     });
-    await waitFor(
-      "all to wait",
-      async () => (await bed.lockProcesses()).length >= 51,
-    );
+    await waitFor("all to wait", () => bed.lockProcesses().length >= 51);
     expect(through).toBe(0);
     holder.kill("SIGKILL");
     await Promise.all(waiters);
@@ -143,25 +137,19 @@ describe("the lock", () => {
       program,
       bed.runDir,
     ]);
-    await waitFor(
-      "the waiter",
-      async () => (await bed.lockProcesses()).length >= 2,
-    );
+    await waitFor("the waiter", () => bed.lockProcesses().length >= 2);
     waiter.kill("SIGKILL");
     await once(waiter, "exit");
     await lock[Symbol.asyncDispose]();
     await using next = await bed.take();
     expect(next.lost.aborted).toBe(false);
-    await waitFor(
-      "its flock to end",
-      async () => (await bed.lockProcesses()).length <= 1,
-    );
+    await waitFor("its flock to end", () => bed.lockProcesses().length <= 1);
   });
 
   it("is given back by a holder whose child was stopped", async () => {
     await using bed = await LockBed.create();
     const lock = await bed.take();
-    for (const { pid, title } of await childrenOf(process.pid))
+    for (const { pid, title } of childrenOf(process.pid))
       if (title.includes(bed.runDir)) process.kill(-pid, "SIGSTOP");
     await lock[Symbol.asyncDispose]();
     await using again = await bed.take();
@@ -194,16 +182,10 @@ describe("the lock", () => {
     await using held = await bed.take();
     const stop = new AbortController();
     const waiting = bed.take({ signal: stop.signal });
-    await waitFor(
-      "flock to wait",
-      async () => (await bed.lockProcesses()).length >= 2,
-    );
+    await waitFor("flock to wait", () => bed.lockProcesses().length >= 2);
     stop.abort(new Error("stopped"));
     await expect(waiting).rejects.toThrow("stopped");
-    await waitFor(
-      "it to end",
-      async () => (await bed.lockProcesses()).length === 1,
-    );
+    await waitFor("it to end", () => bed.lockProcesses().length === 1);
     expect(held.lost.aborted).toBe(false);
     await expect(bed.take({ signal: stop.signal })).rejects.toThrow("stopped");
   });
@@ -211,7 +193,7 @@ describe("the lock", () => {
   it("tells its holder when it was taken away", async () => {
     await using bed = await LockBed.create();
     await using lock = await bed.take();
-    for (const pid of await bed.lockProcesses()) {
+    for (const pid of bed.lockProcesses()) {
       process.kill(-pid, "SIGKILL");
       await waitFor("it to end", () => hasEnded(pid));
     }

@@ -236,7 +236,7 @@ describe("a running Nginx", () => {
     });
     cleanup.defer(() => end(pid));
     expect(await pidIn(pidFile)).toBe(pid);
-    expect((await processEntry(pid))?.parentPid).toBe(old);
+    expect(processEntry(pid)?.parentPid).toBe(old);
   });
 
   it("is found without workers where it is told to have none", async () => {

@@ -202,7 +202,7 @@ describe("running a program", () => {
     const result = await shell("sleep 600 & echo $!");
     const pid = Number(result.stdout);
     expect(result).toMatchObject({ kind: "exited", exitCode: 0 });
-    expect(await hasEnded(pid)).toBe(false);
+    expect(hasEnded(pid)).toBe(false);
     process.kill(pid, "SIGKILL");
   });
 });

@@ -35,7 +35,7 @@ describe("running this program once more", () => {
       kind: "failed",
       reason: "did not end within 1.5 s",
     });
-    expect(await childrenNamed("hangs")).toEqual([]);
+    expect(childrenNamed("hangs")).toEqual([]);
   });
 
   it.each([
@@ -48,12 +48,12 @@ describe("running this program once more", () => {
   it("ends with whoever waits for it", async () => {
     const stopping = new AbortController();
     const sent = send("hangs", { signal: stopping.signal });
-    await waitFor("the child runs", async () => {
-      return (await childrenNamed("hangs")).length > 0;
+    await waitFor("the child runs", () => {
+      return childrenNamed("hangs").length > 0;
     });
     stopping.abort();
     expect((await sent).kind).toBe("failed");
-    expect(await childrenNamed("hangs")).toEqual([]);
+    expect(childrenNamed("hangs")).toEqual([]);
   });
 
   it("lets the child see that its parent was killed", async () => {
@@ -66,8 +66,8 @@ describe("running this program once more", () => {
       { stdio: ["ignore", "ignore", "inherit"] },
     );
     const ended = once(parent, "exit");
-    const child = await waitFor("the child runs", async () => {
-      const children = await childrenOf(parent.pid ?? 0);
+    const child = await waitFor("the child runs", () => {
+      const children = childrenOf(parent.pid ?? 0);
       return children.find(({ title }) => title.endsWith("waits")) ?? null;
     });
     parent.kill("SIGKILL");
@@ -76,8 +76,8 @@ describe("running this program once more", () => {
   });
 });
 
-async function childrenNamed(behaviour: string): Promise<readonly number[]> {
-  const children = await childrenOf(process.pid);
+function childrenNamed(behaviour: string): readonly number[] {
+  const children = childrenOf(process.pid);
   return children
     .filter(({ title, state }) => title.endsWith(behaviour) && state !== "Z")
     .map(({ pid }) => pid);

@@ -168,7 +168,7 @@ describe("the Nginx bed", () => {
         expect(pids).not.toContain(pid);
       expect(await bed.masterPid()).toBe(master);
     }
-    expect(await hasEnded(master)).toBe(true);
+    expect(hasEnded(master)).toBe(true);
   });
 
   it("is started anew by the program itself, and ends then too", async () => {
@@ -180,7 +180,7 @@ describe("the Nginx bed", () => {
       master = await bed.masterPid();
     }
     expect(master).not.toBeNull();
-    expect(await hasEnded(master ?? 0)).toBe(true);
+    expect(hasEnded(master ?? 0)).toBe(true);
   });
 
   it("says why it does not start", async () => {

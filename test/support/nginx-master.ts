@@ -2,7 +2,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { Cleanup } from "./cleanup.ts";
-import { allProcesses, childrenOf, hasEnded } from "./processes.ts";
+import {
+  allProcesses,
+  childrenOf,
+  hasEnded,
+  type ProcessEntry,
+} from "./processes.ts";
 import { waitFor } from "./wait.ts";
 
 export interface NginxMaster extends AsyncDisposable {
@@ -59,22 +64,21 @@ export async function pidIn(file: string): Promise<number> {
   });
 }
 
-async function findMaster(
+function findMaster(
   root: number,
   isMaster: (title: string) => boolean,
   workers: "some" | "none",
-): Promise<number | null> {
-  const family = await descendants(root);
+): number | null {
+  const family = descendants(root);
   const masters = family.filter(({ title }) => isMaster(title));
   if (workers === "none") return masters[0]?.pid ?? null;
   for (const { pid } of masters)
-    if ((await childrenOf(pid)).some(({ title }) => !isMaster(title)))
-      return pid;
+    if (childrenOf(pid).some(({ title }) => !isMaster(title))) return pid;
   return null;
 }
 
-async function descendants(root: number) {
-  const entries = await allProcesses();
+function descendants(root: number): readonly ProcessEntry[] {
+  const entries = allProcesses();
   const pids = new Set([root]);
   for (let size = 0; size !== pids.size;) {
     size = pids.size;
@@ -86,7 +90,7 @@ async function descendants(root: number) {
 
 async function endTree(child: ChildProcess): Promise<void> {
   if (child.pid === undefined) return;
-  for (const { pid } of await descendants(child.pid)) {
+  for (const { pid } of descendants(child.pid)) {
     try {
       process.kill(pid, "SIGKILL");
     } catch {

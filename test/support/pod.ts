@@ -30,8 +30,8 @@ export class PodBed implements AsyncDisposable {
       child.kill("SIGKILL");
       await waitFor("the pod ends", () => hasEnded(child.pid ?? 0));
     });
-    const first = await waitFor("the pod starts", async () => {
-      const children = await childrenOf(child.pid ?? 0);
+    const first = await waitFor("the pod starts", () => {
+      const children = childrenOf(child.pid ?? 0);
       return children.find(({ title }) => title.startsWith("sleep"));
     });
     return new PodBed(first.pid, cleanup);

@@ -1,5 +1,6 @@
 /** The process table as `/proc` shows it, read without livecert's own reader. */
-import { readFile, readdir, readlink } from "node:fs/promises";
+import { readFileSync, readdirSync } from "node:fs";
+import { readdir, readlink } from "node:fs/promises";
 
 export interface ProcessEntry {
   readonly pid: number;
@@ -12,11 +13,11 @@ export interface ProcessEntry {
   readonly title: string;
 }
 
-/** null when there is no such process. */
-export async function processEntry(pid: number): Promise<ProcessEntry | null> {
+/** null when there is no such process. Read at once: what waits for a change of the table asks a hundred times a second. */
+export function processEntry(pid: number): ProcessEntry | null {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    const title = await readFile(`/proc/${pid}/cmdline`, "utf8");
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const title = readFileSync(`/proc/${pid}/cmdline`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return {
       pid,
@@ -30,28 +31,47 @@ export async function processEntry(pid: number): Promise<ProcessEntry | null> {
   }
 }
 
-export async function allProcesses(): Promise<readonly ProcessEntry[]> {
-  const names = await readdir("/proc");
-  const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
-  const entries = await Promise.all(pids.map(processEntry));
-  return entries.filter((entry) => entry !== null);
+export function allProcesses(): readonly ProcessEntry[] {
+  return entriesOf(readdirSync("/proc").filter((name) => /^\d+$/.test(name)));
 }
 
-export async function childrenOf(
-  pid: number,
-): Promise<readonly ProcessEntry[]> {
-  return (await allProcesses()).filter((entry) => entry.parentPid === pid);
+export function childrenOf(pid: number): readonly ProcessEntry[] {
+  return entriesOf(threadsOf(pid).flatMap((id) => childrenOfThread(pid, id)));
+}
+
+function threadsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+/** A child is that of the thread that forked it. */
+function childrenOfThread(pid: number, id: string): readonly string[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${id}/children`, "utf8");
+    return text.split(" ").filter((word) => word !== "");
+  } catch {
+    return [];
+  }
+}
+
+function entriesOf(pids: readonly string[]): readonly ProcessEntry[] {
+  return pids
+    .map((pid) => processEntry(Number(pid)))
+    .filter((entry) => entry !== null);
 }
 
 /** Gone, or only waiting for its parent to notice. */
-export async function hasEnded(pid: number): Promise<boolean> {
-  const entry = await processEntry(pid);
+export function hasEnded(pid: number): boolean {
+  const entry = processEntry(pid);
   return entry === null || entry.state === "Z";
 }
 
 /** Processes that have the file open, whoever started them. */
 export async function holdersOf(file: string): Promise<readonly number[]> {
-  const pids = (await allProcesses()).map(({ pid }) => pid);
+  const pids = allProcesses().map(({ pid }) => pid);
   const held = await Promise.all(pids.map(openFiles));
   return pids.filter((_, index) => held[index]?.includes(file));
 }

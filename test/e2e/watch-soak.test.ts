@@ -8,7 +8,7 @@ import { Visitor } from "../support/visitor.ts";
 import { WatcherBed } from "../support/watcher.ts";
 
 /** `npm run soak` takes ten minutes. */
-const soakMs = Number(process.env["LIVECERT_SOAK_SECONDS"] ?? 60) * 1_000;
+const soakMs = Number(process.env["LIVECERT_SOAK_SECONDS"] ?? 30) * 1_000;
 /** Of the watcher's memory, between its first looks and its end: what a garbage collector leaves lying about. */
 const allowedGrowthKb = 64 * 1024;
 

@@ -30,7 +30,7 @@ export async function sample(command: Command): Promise<Sample> {
     {
       environment: { ...environment, LC_ALL: "C" },
       through,
-      limitMs: 900_000,
+      limitMs: 3_600_000,
     },
   );
   const [wall = NaN, user = NaN, system = NaN] =

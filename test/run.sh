@@ -22,6 +22,7 @@ need_packages \
   setpriv:util-linux \
   unshare:util-linux \
   logger:bsdutils \
+  systemd-notify:systemd \
   ip:iproute2
 need_modules
 

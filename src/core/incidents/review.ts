@@ -127,8 +127,10 @@ function closeOthers(
   const present = new Set(conditions.map(keyOf));
   const isOver = (one: Incident): boolean =>
     one.closedAt === null && !present.has(keyOf(one)) && wasLookedAt(one);
+  const isAway = (one: Incident): boolean =>
+    isOver(one) || (one.closedAt !== null && !present.has(keyOf(one)));
   const indebted = new Set(
-    incidents.filter((one) => isOver(one) && one.owesRecovery).map(placeOf),
+    incidents.filter((one) => isAway(one) && one.owesRecovery).map(placeOf),
   );
   const taken = new Set(
     incidents.filter((one) => present.has(keyOf(one))).map(placeOf),
@@ -139,20 +141,19 @@ function closeOthers(
         ...one,
         owesRecovery: one.owesRecovery || indebted.has(placeOf(one)),
       };
-    return isOver(one) ? closed(one, taken.has(placeOf(one)), now) : one;
+    const left = isOver(one) ? closed(one, now) : one;
+    return isAway(one) && taken.has(placeOf(one)) ? succeeded(left) : left;
   });
 }
 
-/** One whose place another has taken is not over for people: the other will tell. */
-function closed(one: Incident, isSucceeded: boolean, now: Date): Incident {
-  const owesRecovery = one.owesRecovery && !isSucceeded;
+function closed(one: Incident, now: Date): Incident {
   const at = now.toISOString();
-  return {
-    ...one,
-    closedAt: at,
-    owesRecovery,
-    tellAt: owesRecovery ? at : null,
-  };
+  return { ...one, closedAt: at, tellAt: one.owesRecovery ? at : null };
+}
+
+/** One whose place another has taken is not over for people: the other will tell. */
+function succeeded(one: Incident): Incident {
+  return { ...one, owesRecovery: false, tellAt: null };
 }
 
 /** Tells what is due, in groups of what is alike. */

@@ -213,6 +213,30 @@ describe("a hundred incidents", () => {
 });
 
 describe("a fault that comes and goes", () => {
+  it("has one end, where another took its place before that could be told", () => {
+    const looks = new Looks();
+    const look = (minutes: number, ...wrong: [string, IncidentKind][]) => {
+      const ms = minutes * minuteMs;
+      looks.look(
+        ms,
+        wrong.map(([name, kind]) => condition(name, { kind, now: at(ms) })),
+      );
+    };
+    look(1, ["a.test", "rejected"]);
+    look(2, ["b.test", "rejected"]);
+    look(3);
+    look(4, ["b.test", "locked"]);
+    look(17);
+    look(40);
+    const ends = looks.told
+      .filter(({ announcement: { event } }) => event === "recovered")
+      .flatMap(({ announcement: { incidents } }) => incidents);
+    expect(ends.map(({ name, kind }) => `${name} ${kind}`)).toEqual([
+      "a.test rejected",
+      "b.test locked",
+    ]);
+  });
+
   it("is told less and less often", () => {
     const looks = new Looks();
     for (let look = 0; look < 30 * 24 * 6; look++) {

@@ -55,6 +55,8 @@ const limits = {
   headerBytes: 8_192,
   headerMs: 5_000,
   requestMs: 10_000,
+  /** How often the two above are looked after: each look wakes a watcher that rests. */
+  checkMs: 5_000,
   idleMs: 5_000,
   /** Whatever a client does, a slow reader included. */
   connectionMs: 60_000,
@@ -72,7 +74,7 @@ export async function openHttp(
       headersTimeout: limits.headerMs,
       requestTimeout: limits.requestMs,
       keepAliveTimeout: limits.idleMs,
-      connectionsCheckingInterval: 1_000,
+      connectionsCheckingInterval: limits.checkMs,
     },
     (request, response) => {
       respond(request, response, { answer, checksHost }).catch(() =>

@@ -18,3 +18,11 @@ export interface Measurement {
 
 /** Tells whoever waits what is being done. */
 export type Progress = (text: string) => void;
+
+/** For rows that are about the same minutes: measured once, for whichever row asks first. */
+export function measuredOnce<Seen>(
+  look: (progress: Progress) => Promise<Seen>,
+): (progress: Progress) => Promise<Seen> {
+  let seen: Promise<Seen> | undefined;
+  return (progress) => (seen ??= look(progress));
+}

@@ -11,7 +11,12 @@ import { temporaryDirectory } from "../../test/support/temporary.ts";
 import { serve, type ServingHost } from "../host.ts";
 import { sample, type Command, type Sample } from "../measure.ts";
 import { mebibytes, memoryIn, startWatcher, type Memory } from "../resting.ts";
-import type { Measurement, Progress, Row } from "../row.ts";
+import {
+  measuredOnce,
+  type Measurement,
+  type Progress,
+  type Row,
+} from "../row.ts";
 
 const lineages = Number(process.env["LIVECERT_BENCH_LINEAGES"] ?? 10_000);
 
@@ -24,6 +29,8 @@ interface Seen {
   readonly read: number;
   readonly watcher: Memory;
 }
+
+const seen = measuredOnce(look);
 
 export const manyRows: readonly Row[] = [
   {
@@ -48,12 +55,6 @@ export const manyRows: readonly Row[] = [
     measure: async (progress) => watcherOf(await seen(progress)),
   },
 ];
-
-let measured: Promise<Seen> | null = null;
-
-function seen(progress: Progress): Promise<Seen> {
-  return (measured ??= look(progress));
-}
 
 function statusOf({ status, dump, first }: Seen): Measurement {
   return {

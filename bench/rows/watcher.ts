@@ -14,7 +14,12 @@ import {
   startWatcher,
   type Memory,
 } from "../resting.ts";
-import type { Measurement, Progress, Row } from "../row.ts";
+import {
+  measuredOnce,
+  type Measurement,
+  type Progress,
+  type Row,
+} from "../row.ts";
 
 const lineages = 1000;
 const restMs = 60_000;
@@ -28,6 +33,8 @@ interface Seen {
   /** From the last file that was written to the first client that is handed it, one for each renewal. */
   readonly liveMs: readonly number[];
 }
+
+const seen = measuredOnce(look);
 
 export const watcherCpuRow: Row = {
   id: "watcher",
@@ -44,13 +51,6 @@ export const watcherMemoryRow: Row = {
   unit: "×",
   measure: async (progress) => memoryOf(await seen(progress)),
 };
-
-let measured: Promise<Seen> | null = null;
-
-/** Both rows are about the same minutes. */
-function seen(progress: Progress): Promise<Seen> {
-  return (measured ??= look(progress));
-}
 
 function cpuOf({ cpuPercent, liveMs }: Seen): Measurement {
   return {

@@ -1,10 +1,12 @@
 /**
  * Builds dist/livecert.js, the whole program in one file. V8 parses a file to its end before its first line runs, so what
- * is not needed at once is kept in it as text and compiled when it is first imported: every package, and everything that
- * src/main.ts imports by `import()`. So `--version` parses next to nothing, and a hook no package that it does not use;
- * what a hook does use is kept compiled from one hook to the next (src/code.ts).
+ * is not needed at once stands in a comment, which V8 passes over, and is compiled when it is first imported: every package,
+ * and everything that src/main.ts imports by `import()`. So `--version` parses next to nothing, and a hook no package that
+ * it does not use; what a hook does use is kept compiled from one hook to the next (src/code.ts).
  *
- * Node's own modules are loaded by `require` when they are reached; an ES module would load all of them at once.
+ * Node's own modules are loaded by `require` when they are reached; an ES module would load all of them at once. The promises
+ * of its file system take as long to load as a hook takes for all that it reads and writes, and it needs none of them: they
+ * are loaded when the first is asked for.
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -15,6 +17,7 @@ import {
   type OnResolveArgs,
   type Plugin,
 } from "esbuild";
+import { endOfComment } from "./src/adapters/code/texts.ts";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as {
   version: string;
@@ -69,11 +72,16 @@ function isForLater({ kind, path, importer }: OnResolveArgs): boolean {
   const isReached =
     importer === resolve("src/main.ts") && kind === "dynamic-import";
   // What turns text into code cannot be text itself.
-  return isPackage || (isReached && path !== "./code.ts");
+  return (
+    isPackage || (isReached && path !== "./code.ts") || path === browsersPage
+  );
 }
 
-/** What is kept as text, by name: a digest, and a function that is the module. */
-const texts = new Map<string, readonly [digest: string, text: string]>();
+/** Needed by a watcher alone, and full of comments; it imports nothing of ours. */
+const browsersPage = "./page/page.ts";
+
+/** What is kept as text, by name: an expression that is the module. */
+const texts = new Map<string, string>();
 
 /** A module that compiles what is at `path` when it is reached, and has its exports. */
 async function textModule(path: string, place: Place): Promise<string> {
@@ -94,8 +102,7 @@ async function textModule(path: string, place: Place): Promise<string> {
     ? path.slice(packages + "/node_modules/".length)
     : relative(".", path);
   const text = `(function(module,exports,require,livecertUrl,livecertCode){${outputFiles[0]?.text ?? ""}\n})`;
-  const digest = createHash("sha256").update(text).digest("hex").slice(0, 32);
-  texts.set(name, [digest, text]);
+  texts.set(name, text);
   const lines = [
     ...(place === "bundle"
       ? ['import { code as livecertCode } from "./code.ts";']
@@ -127,16 +134,45 @@ const { outputFiles } = await build({
   plugins: [laterAsText("bundle")],
 });
 
-// The texts stand outside of every function, since V8 would read through them once more to compile that.
+/**
+ * All texts in a comment within a function, whose source V8 hands out without a copy of it, and where each begins in that.
+ * What would end the comment is written otherwise, and a text that has it is copied when it is put back.
+ */
+function inComment(): { readonly source: string; readonly places: string } {
+  let source = "function livecertSource(){/*";
+  const places = [...texts].map(([name, text]) => {
+    if (text.includes(endOfComment))
+      throw new Error(`${name} contains ${endOfComment}`);
+    const written = text.replaceAll("*/", endOfComment);
+    if (written !== text && name === "src/cli/run.ts")
+      throw new Error(`${name} contains */, which makes every start slower`);
+    const digest = createHash("sha256").update(text).digest("hex").slice(0, 32);
+    const place = [digest, source.length, written.length];
+    source += written;
+    return [name, place];
+  });
+  return { source: `${source}*/}`, places: JSON.stringify(places) };
+}
+
+const { source, places } = inComment();
 mkdirSync("dist", { recursive: true });
 writeFileSync(
   "dist/livecert.js",
   `#!/usr/bin/env node
 // Copied to where a package.json says so, or by the name of one, this is a module, which has no require of its own.
 var require = typeof require === "function" ? require : process.getBuiltinModule("node:module").createRequire(process.argv[1]);
+const livecertRequire = require;
+const livecertPromises = new Proxy({}, {
+  get: (_, name) => livecertRequire("node:fs").promises[name],
+  ownKeys: () => Reflect.ownKeys(livecertRequire("node:fs").promises),
+  getOwnPropertyDescriptor: (_, name) => ({ value: livecertRequire("node:fs").promises[name], enumerable: true, configurable: true }),
+});
+require = (name) => name === "node:fs/promises" ? livecertPromises : livecertRequire(name);
 const livecertUrl = require("node:url").pathToFileURL(process.argv[1]).href;
-const livecertTexts = new Map(${JSON.stringify([...texts])});
-${outputFiles[0]?.text ?? ""}`,
+const livecertPlaces = new Map(${places});
+${outputFiles[0]?.text ?? ""}
+${source}
+`,
 );
 
 // Node.js starts a script faster than a module, and would otherwise look above for what kind of file this is; it can be both.

@@ -3,13 +3,15 @@
  * hooks are in such a hurry that the compiled form is kept for them, one for each way of calling them.
  */
 import { isAbsolute, join } from "node:path";
-import { openCodeCache, type Texts } from "./adapters/code/cache.ts";
+import { openCodeCache } from "./adapters/code/cache.ts";
+import { textsOf, type Place } from "./adapters/code/texts.ts";
 
-/** Written by the build before everything else. */
-declare const livecertTexts: Texts;
+/** Both are written by the build: where each text lies, and a function whose own source they lie in. */
+declare const livecertPlaces: ReadonlyMap<string, Place>;
+declare const livecertSource: () => void;
 
 export const code = openCodeCache(
-  livecertTexts,
+  textsOf(livecertSource.toString(), livecertPlaces),
   keptFile(process.argv.slice(2), process.env),
 );
 

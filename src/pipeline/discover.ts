@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
+import { prepareToProbe } from "../adapters/tls/probe.ts";
 import { isSameGeneration } from "../core/decision/generations.ts";
 import type { ModelRecord, TargetRecord } from "../core/decision/record.ts";
 import type { FileIdentity } from "../core/lineage/lineage.ts";
@@ -69,7 +70,10 @@ export async function discover(
     known,
   });
   if (state.kind !== "running") return undumped("unknown", [state.reason]);
-  const dump = await target.dump(world.signal);
+  const dumping = target.dump(world.signal);
+  // While Nginx starts and reads its files.
+  setImmediate(prepareToProbe);
+  const dump = await dumping;
   if (dump.kind === "refused") return undumped("refused", dump.errors);
   if (dump.kind === "failed") return undumped("unknown", [dump.reason]);
   return dumped({ target, state, known, dump });

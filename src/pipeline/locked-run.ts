@@ -2,7 +2,7 @@
  * A run that may change something: it queues its own lineages, takes the lock, and deals with everything that is queued,
  * so that no renewal is lost and none is deployed twice, however many runs there are at once.
  */
-import { access } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { warningsOf, type Written } from "../adapters/store/failure.ts";
 import { takeLock } from "../adapters/store/lock.ts";
 import type { Queued } from "../adapters/store/queue.ts";
@@ -193,7 +193,7 @@ async function withoutVanished(
 ): Promise<readonly Queued[]> {
   const kept: Queued[] = [];
   for (const queued of due) {
-    if (await exists(queued.entry.lineage.path)) {
+    if (existsSync(queued.entry.lineage.path)) {
       kept.push(queued);
       continue;
     }
@@ -203,13 +203,6 @@ async function withoutVanished(
     await world.store.queue.removeIfUnchanged(queued);
   }
   return kept;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** An entry goes once its outcome is recorded; a deferred one, one replaced meanwhile, or a failure that only it keeps, stays. */

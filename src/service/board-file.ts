@@ -53,7 +53,7 @@ export async function writeBoard(runDir: string, board: Board): Promise<void> {
       liveSince,
     })),
   };
-  await makeDirectory(runDir);
+  makeDirectory(runDir);
   await writeBriefly(boardPath(runDir), redact(JSON.stringify(file)));
 }
 

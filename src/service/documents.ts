@@ -51,7 +51,7 @@ export async function writeDocuments(
   const { present, now } = occasion;
   const status = statusOfPresent(knowledge, present);
   const text = `${redact(JSON.stringify(status))}\n`;
-  await makeDirectory(join(documentPath(runDir, "status"), ".."));
+  makeDirectory(join(documentPath(runDir, "status"), ".."));
   await writeBriefly(documentPath(runDir, "status"), text);
   for (const dialect of ["text", "openmetrics"] as const)
     await writeBriefly(

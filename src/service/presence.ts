@@ -56,7 +56,7 @@ export async function writePresence(
 ): Promise<void> {
   if ((await otherWatcher(runDir)) !== null) return;
   const file: PresenceFile = { schema: 1, ...ownIdentity(), ...report };
-  await makeDirectory(runDir);
+  makeDirectory(runDir);
   await writeAtomically(presencePath(runDir), `${JSON.stringify(file)}\n`);
 }
 

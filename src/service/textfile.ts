@@ -53,6 +53,6 @@ export async function writeTextfile(
     }),
     ...targetFamilies(await measureTargets(world)),
   ];
-  await sweepLeftovers(dirname(path), world.now());
+  sweepLeftovers(dirname(path), world.now());
   await writeReadable(path, redact(renderMetrics(families, "text")));
 }

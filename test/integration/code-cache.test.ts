@@ -1,10 +1,14 @@
 import { chmod, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { openCodeCache, type Texts } from "../../src/adapters/code/cache.ts";
+import { openCodeCache } from "../../src/adapters/code/cache.ts";
+import { textsOf, type Texts } from "../../src/adapters/code/texts.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-const answer: Texts = new Map([["part", ["one", "(function(){return 42})"]]]);
+const answer: Texts = () => ({
+  digest: "one",
+  text: "(function(){return 42})",
+});
 
 /** What a run makes of the file: evaluates, calls, keeps. Answers what the call returned. */
 function runWith(texts: Texts, file: string | null): unknown {
@@ -40,9 +44,10 @@ describe("compiled code", () => {
     await using directory = await temporaryDirectory();
     const file = join(directory.path, "hook.code");
     runWith(answer, file);
-    const other: Texts = new Map([
-      ["part", ["two", "(function(){return 43})"]],
-    ]);
+    const other: Texts = () => ({
+      digest: "two",
+      text: "(function(){return 43})",
+    });
     expect(runWith(other, file)).toBe(43);
     expect(runWith(other, file)).toBe(43);
   });
@@ -84,5 +89,25 @@ describe("compiled code", () => {
   it("is not kept where there is no directory, or no place was chosen", () => {
     expect(runWith(answer, "/nonexistent/hook.code")).toBe(42);
     expect(runWith(answer, null)).toBe(42);
+  });
+});
+
+describe("texts in a comment", () => {
+  const source = "/*one+1two*@/*/";
+  const texts = textsOf(
+    source,
+    new Map([
+      ["sum", ["a", 2, 5]],
+      ["ends", ["b", 7, 6]],
+    ]),
+  );
+
+  it("are found by name", () => {
+    expect(texts("sum")).toEqual({ digest: "a", text: "one+1" });
+    expect(texts("other")).toBeNull();
+  });
+
+  it("have their ends of comments back", () => {
+    expect(texts("ends")).toEqual({ digest: "b", text: "two*/" });
   });
 });

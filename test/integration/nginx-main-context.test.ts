@@ -16,7 +16,7 @@ async function pidOf(files: Readonly<Record<string, string>>) {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text);
   }
-  return await readPidDirective(join(temporary.path, "nginx.conf"));
+  return readPidDirective(join(temporary.path, "nginx.conf"));
 }
 
 describe("the pid directive", () => {
@@ -58,7 +58,7 @@ describe("the pid directive", () => {
     await using temporary = await temporaryDirectory();
     const path = join(temporary.path, "nginx.conf");
     await mustRun("mkfifo", [path]);
-    expect(await readPidDirective(path)).toBeNull();
+    expect(readPidDirective(path)).toBeNull();
   });
 
   it("is found among the directives of -g", () => {

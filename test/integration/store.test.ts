@@ -8,6 +8,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { Log } from "../../src/adapters/log/log.ts";
 import { openJournal } from "../../src/adapters/store/journal.ts";
@@ -341,7 +342,10 @@ describe("the queue", () => {
       }
     };
     const remover = (async () => {
-      while (version < 150) await remove();
+      while (version < 150) {
+        await remove();
+        await nextTurn();
+      }
     })();
     await Promise.all([writer, remover]);
     await remove();

@@ -3,7 +3,7 @@
  * environment, so that any child of it may have them, and people try hooks by hand.
  * Source: https://eff-certbot.readthedocs.io/en/stable/using.html#renewing-certificates (--deploy-hook)
  */
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { basename, dirname, isAbsolute, resolve } from "node:path";
 import type { Lineage } from "../../core/lineage/lineage.ts";
 import { LivecertError } from "../../errors.ts";
@@ -23,13 +23,12 @@ const maxPathBytes = 4_095;
 const maxDomainsLength = 262_144;
 
 /** @throws LivecertError `hook-environment` for whatever Certbot would not pass. */
-export async function readHookEnvironment(
+export function readHookEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<HookEnvironment> {
+): HookEnvironment {
   const path = lineagePath(environment["RENEWED_LINEAGE"]);
   const domains = readDomains(environment["RENEWED_DOMAINS"] ?? "");
-  const stats = await stat(path).catch(() => null);
-  if (stats?.isDirectory() !== true)
+  if (!isDirectory(path))
     throw refusal(`RENEWED_LINEAGE is no directory: ${printable(path)}`);
   const parent = dirname(path);
   return {
@@ -37,6 +36,14 @@ export async function readHookEnvironment(
     certbotDir: basename(parent) === "live" ? dirname(parent) : null,
     domains,
   };
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function lineagePath(value: string | undefined): string {

@@ -11,12 +11,7 @@ import { dirname } from "node:path";
 import { Script } from "node:vm";
 import { replaceFile } from "../files/replace.ts";
 import { lookAtOwnership } from "../process/trust.ts";
-
-/** By name: an expression, and a digest that tells it from every other text, which V8 itself does by its length alone. */
-export type Texts = ReadonlyMap<
-  string,
-  readonly [digest: string, text: string]
->;
+import type { Texts } from "./texts.ts";
 
 export interface CodeCache {
   /** What the text of that name is. */
@@ -32,7 +27,7 @@ export function openCodeCache(texts: Texts, file: string | null): CodeCache {
   let isComplete = true;
   return {
     evaluate(name) {
-      const [digest, text] = texts.get(name) ?? missing(name);
+      const { digest, text } = texts(name) ?? missing(name);
       const cachedData = kept.get(digest);
       const script = new Script(text, {
         filename: `livecert:${name}`,
@@ -64,12 +59,14 @@ function read(file: string): ReadonlyMap<string, Buffer> {
     const content = readFileSync(file);
     const end = content.indexOf("\n");
     const head = JSON.parse(content.toString("latin1", 0, end)) as Head;
-    const data = content.subarray(end + 1);
+    const data = content.subarray(aligned(end + 1));
     if (sha256(data) !== head.sha256) return new Map();
     let begin = 0;
     return new Map(
       head.scripts.map(([digest, sizeBytes]) => {
-        return [digest, data.subarray(begin, (begin += sizeBytes))];
+        const one = data.subarray(begin, begin + sizeBytes);
+        begin += aligned(sizeBytes);
+        return [digest, one];
       }),
     );
   } catch {
@@ -83,16 +80,25 @@ function write(file: string, scripts: ReadonlyMap<string, Script>): void {
     const compiled = [...scripts].map(
       ([digest, script]) => [digest, script.createCachedData()] as const,
     );
-    const data = Buffer.concat(compiled.map(([, one]) => one));
+    const data = Buffer.concat(compiled.map(([, one]) => padded(one)));
     const head: Head = {
       sha256: sha256(data),
       scripts: compiled.map(([digest, { length }]) => [digest, length]),
     };
-    const line = Buffer.from(`${JSON.stringify(head)}\n`);
+    const line = padded(Buffer.from(`${JSON.stringify(head)}\n`));
     replaceFile(file, Buffer.concat([line, data]));
   } catch {
     // No such directory, a full disk, or not ours to write: the next run compiles again.
   }
+}
+
+/** V8 copies what does not begin at a multiple of a pointer's size. */
+function aligned(sizeBytes: number): number {
+  return Math.ceil(sizeBytes / 8) * 8;
+}
+
+function padded(data: Buffer): Buffer {
+  return Buffer.concat([data], aligned(data.length));
 }
 
 function sha256(data: Uint8Array): string {

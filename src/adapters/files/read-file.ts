@@ -34,21 +34,20 @@ export async function readFileBounded(
   const maxBytes = options.maxBytes ?? defaultMaxBytes;
   if (isTurnDue()) await nextTurn();
   try {
-    for (let attempt = 0; attempt < attempts; attempt += 1) {
-      const reading = readOnce(path, maxBytes);
-      if (reading !== null) return reading;
-    }
-    return unreadable(path, beingWritten);
+    return readQuiet(path, maxBytes);
   } catch (error) {
     return readFailure(path, error);
   }
 }
 
 /** The same at once, as text; null for whatever cannot be read. */
-export function readTextNow(path: string): string | null {
+export function readTextNow(
+  path: string,
+  maxBytes: number = defaultMaxBytes,
+): string | null {
   try {
-    const reading = readOnce(path, defaultMaxBytes);
-    return reading?.kind === "read"
+    const reading = readQuiet(path, maxBytes);
+    return reading.kind === "read"
       ? Buffer.from(reading.content).toString("utf8")
       : null;
   } catch {
@@ -76,6 +75,14 @@ function isTurnDue(): boolean {
   const isDue = nowMs - lastTurnMs > turnEveryMs;
   if (isDue) lastTurnMs = nowMs;
   return isDue;
+}
+
+function readQuiet(path: string, maxBytes: number): FileReading {
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const reading = readOnce(path, maxBytes);
+    if (reading !== null) return reading;
+  }
+  return unreadable(path, beingWritten);
 }
 
 /** null: it changed while it was read. */

@@ -100,7 +100,7 @@ async function listen(
   endpoint: Exclude<Endpoint, { kind: "off" }>,
 ): Promise<void> {
   if (endpoint.kind === "unix") {
-    await makeDirectory(dirname(endpoint.path));
+    makeDirectory(dirname(endpoint.path));
     await removeLeftover(endpoint.path);
   }
   await new Promise<void>((resolve, reject) => {

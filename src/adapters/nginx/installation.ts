@@ -96,7 +96,7 @@ async function readInstallation(
     settings.conf ?? defaults.configuration,
   );
   if (settings.conf !== null) await checkConfiguration(configuration);
-  const pid = await readPidDirective(configuration);
+  const pid = readPidDirective(configuration);
   const installation = {
     binary,
     defaults,

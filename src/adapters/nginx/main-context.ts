@@ -2,18 +2,16 @@
  * The `pid` directive of a configuration that is only read, not tested: `nginx -T` must not run before it is known
  * whether Nginx runs. It stands in the main context, so only includes made there are followed.
  */
-import { constants } from "node:fs";
-import { open, readdir } from "node:fs/promises";
+import { readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { globToRegExp, isGlob } from "../../core/nginx/glob.ts";
 import { type Directive, parseFile } from "../../core/nginx/parser.ts";
+import { readTextNow } from "../files/read-file.ts";
 
 const maxFileBytes = 16 * 1024 * 1024;
 
 /** As written; null without one, or where the file cannot be read. */
-export async function readPidDirective(
-  configuration: string,
-): Promise<string | null> {
+export function readPidDirective(configuration: string): string | null {
   return searchFile(configuration, dirname(configuration), new Set());
 }
 
@@ -23,31 +21,29 @@ export function pidDirective(text: string): string | null {
 }
 
 /** Each file is looked at once, so that one that includes itself comes to an end. */
-async function searchFile(
+function searchFile(
   path: string,
   directory: string,
   seen: Set<string>,
-): Promise<string | null> {
+): string | null {
   if (seen.has(path)) return null;
   seen.add(path);
-  const text = await readConfiguration(path);
+  const text = readTextNow(path, maxFileBytes);
   if (text === null) return null;
   const { directives } = parseFile(path, text);
-  return (
-    ownPid(directives) ?? (await searchIncludes(directives, directory, seen))
-  );
+  return ownPid(directives) ?? searchIncludes(directives, directory, seen);
 }
 
-async function searchIncludes(
+function searchIncludes(
   directives: readonly Directive[],
   directory: string,
   seen: Set<string>,
-): Promise<string | null> {
+): string | null {
   for (const { name, args } of directives) {
     const [pattern] = args;
     if (name !== "include" || pattern === undefined) continue;
-    for (const path of await expand(resolve(directory, pattern))) {
-      const pid = await searchFile(path, directory, seen);
+    for (const path of expand(resolve(directory, pattern))) {
+      const pid = searchFile(path, directory, seen);
       if (pid !== null) return pid;
     }
   }
@@ -59,34 +55,25 @@ function ownPid(directives: readonly Directive[]): string | null {
 }
 
 /** The files of an absolute path that may hold wildcards, in Nginx's order. */
-async function expand(pattern: string): Promise<readonly string[]> {
+function expand(pattern: string): readonly string[] {
   let paths: readonly string[] = ["/"];
   for (const component of pattern.split("/").slice(1)) {
-    const lists = paths.map(async (path) => {
+    paths = paths.flatMap((path) => {
       if (!isGlob(component)) return [join(path, component)];
-      const names = await readdir(path).catch(() => []);
       const wanted = globToRegExp(component);
-      return names
+      return namesIn(path)
         .filter((name) => wanted.test(name))
         .sort()
         .map((name) => join(path, name));
     });
-    paths = (await Promise.all(lists)).flat();
   }
   return paths;
 }
 
-/** Null for what is absent, no regular file or no configuration by its size. */
-async function readConfiguration(path: string): Promise<string | null> {
+function namesIn(directory: string): readonly string[] {
   try {
-    await using file = await open(
-      path,
-      constants.O_RDONLY | constants.O_NONBLOCK,
-    );
-    const stats = await file.stat();
-    const isReadable = stats.isFile() && stats.size <= maxFileBytes;
-    return isReadable ? await file.readFile("utf8") : null;
+    return readdirSync(directory);
   } catch {
-    return null;
+    return [];
   }
 }

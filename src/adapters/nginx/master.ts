@@ -4,10 +4,9 @@
  * written in another pid namespace. Titles are read only once the process is known by its executable, user and
  * namespaces, which nobody but root can forge.
  */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { ProcessIdentity } from "../../core/decision/record.ts";
+import { readTextNow } from "../files/read-file.ts";
 import {
   listPids,
   type ProcessRecord,
@@ -83,7 +82,7 @@ async function findByPidFile(
   installation: Installation,
   pidFile: string,
 ): Promise<MasterFinding> {
-  const text = await readPidFile(pidFile);
+  const text = readTextNow(pidFile);
   if (text === null) return notRunning(`there is no pid file ${pidFile}`);
   if (text.trim() === "") return notRunning(`the pid file ${pidFile} is empty`);
   if (!/^\s*[1-9]\d{0,9}\s*$/.test(text))
@@ -158,21 +157,6 @@ function nginxMasters(): readonly ProcessRecord[] {
     .map(readProcess)
     .filter((record) => record !== null)
     .filter((record) => !isChildOfItsKind(record));
-}
-
-/** Null: absent, unreadable or no regular file. */
-async function readPidFile(path: string): Promise<string | null> {
-  try {
-    await using file = await open(
-      path,
-      constants.O_RDONLY | constants.O_NONBLOCK,
-    );
-    if (!(await file.stat()).isFile()) return null;
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(64), 0, 64, 0);
-    return buffer.toString("latin1", 0, bytesRead);
-  } catch {
-    return null;
-  }
 }
 
 function notRunning(

@@ -26,7 +26,7 @@ const diskFailures: Readonly<Record<string, string>> = {
  */
 export async function attemptWrite(
   path: string,
-  write: () => Promise<void>,
+  write: () => void | Promise<void>,
 ): Promise<Written> {
   try {
     await write();

@@ -2,21 +2,30 @@
  * How livecert writes files: a reader, and whoever comes after a crash or a power loss, finds the old content or the new
  * one. A temporary file in the same directory is written, synced and renamed over the old one, then the directory synced.
  * Files are 0600 and directories 0700 whatever the umask.
+ *
+ * Only the disk itself is waited for by promises; a promise for each call that the kernel answers from memory would take
+ * ten times as long.
  */
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
 import {
-  chmod,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  rm,
-  stat,
-  type FileHandle,
-} from "node:fs/promises";
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
 
 const privateFile = 0o600;
 const privateDirectory = 0o700;
@@ -32,20 +41,23 @@ const abandonedAfterMs = 3_600_000;
  * Creates the directory and those above it that are missing. Throws what the system throws; Node's own recursive mkdir
  * says `ENOENT` for a file system that is read-only.
  */
-export async function makeDirectory(path: string): Promise<void> {
-  if (await isDirectory(path)) return;
-  if (dirname(path) !== path) await makeDirectory(dirname(path));
+export function makeDirectory(path: string): void {
+  if (isDirectory(path)) return;
+  if (dirname(path) !== path) makeDirectory(dirname(path));
   try {
-    await mkdir(path, { mode: privateDirectory });
-    await chmod(path, privateDirectory);
+    mkdirSync(path, { mode: privateDirectory });
+    chmodSync(path, privateDirectory);
   } catch (error) {
-    if (codeOf(error) !== "EEXIST" || !(await isDirectory(path))) throw error;
+    if (codeOf(error) !== "EEXIST" || !isDirectory(path)) throw error;
   }
 }
 
-async function isDirectory(path: string): Promise<boolean> {
-  const stats = await stat(path).catch(() => null);
-  return stats?.isDirectory() === true;
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Throws what the system throws; the temporary file is gone then, and the old content untouched. */
@@ -54,26 +66,31 @@ export async function writeAtomically(
   text: string,
 ): Promise<void> {
   await replace(path, async (file) => {
-    await file.writeFile(text);
-    await file.sync();
+    writeFileSync(file, text);
+    await sync(file);
   });
   await syncDirectory(dirname(path));
 }
 
 /** The same for what nobody misses after a power loss: it waits for no disk. */
 export async function writeBriefly(path: string, text: string): Promise<void> {
-  await replace(path, (file) => file.writeFile(text));
+  await replace(path, (file) => {
+    writeFileSync(file, text);
+  });
 }
 
 /** The same for what everybody may read. */
 export async function writeReadable(path: string, text: string): Promise<void> {
-  await replace(path, async (file) => {
-    await file.writeFile(text);
-    await file.chmod(0o644);
+  await replace(path, (file) => {
+    writeFileSync(file, text);
+    fchmodSync(file, 0o644);
   });
 }
 
-type Fill = (file: FileHandle) => Promise<void>;
+/** Given a file's descriptor. */
+type Fill = (file: number) => void | Promise<void>;
+
+const sync = promisify(fsync);
 
 async function replace(path: string, fill: Fill): Promise<void> {
   try {
@@ -89,59 +106,83 @@ async function replaceOnce(path: string, fill: Fill): Promise<void> {
   const temporary = temporaryName(path);
   try {
     await withNewFile(temporary, fill);
-    await rename(temporary, path);
+    renameSync(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
+    removeLeftover(temporary);
     throw error;
   }
 }
 
 /** A file that must not exist yet. Throws what the system throws; a part of the text may be there then. */
 export async function writeNew(path: string, text: string): Promise<void> {
-  await withNewFile(path, (file) => file.writeFile(text));
+  await withNewFile(path, (file) => {
+    writeFileSync(file, text);
+  });
 }
 
 async function withNewFile(path: string, fill: Fill): Promise<void> {
-  const file = await open(path, createNew, privateFile);
+  const file = openSync(path, createNew, privateFile);
   try {
-    await makePrivate(file);
+    makePrivate(file);
     await fill(file);
   } finally {
-    await file.close();
+    closeSync(file);
+  }
+}
+
+function removeLeftover(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The next sweep tries again.
   }
 }
 
 /** 0600 also where the umask has taken some of that away. */
-export async function makePrivate(file: FileHandle): Promise<void> {
-  const { mode } = await file.stat();
-  if ((mode & 0o777) !== privateFile) await file.chmod(privateFile);
+export function makePrivate(file: number): void {
+  const { mode } = fstatSync(file);
+  if ((mode & 0o777) !== privateFile) fchmodSync(file, privateFile);
 }
 
 /** Makes names that were created, renamed or removed in a directory outlive a power loss. */
 export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, constants.O_RDONLY);
+  const directory = openSync(path, constants.O_RDONLY);
   try {
-    await directory.sync();
+    await sync(directory);
   } finally {
-    await directory.close();
+    closeSync(directory);
   }
 }
 
-/** Opens for one appending write; created 0600. Reading is allowed, so that the last byte can be looked at. */
-export async function openForAppend(path: string): Promise<FileHandle> {
+/**
+ * Appends by one write, unless the disk takes only a part, and syncs; the file is created 0600.
+ *
+ * @param toLines what to append, given the file's last byte; null: it is empty.
+ */
+export async function append(
+  path: string,
+  toLines: (last: number | null) => string,
+): Promise<void> {
   const flags =
     constants.O_RDWR |
     constants.O_APPEND |
     constants.O_CREAT |
     constants.O_NOFOLLOW;
-  const file = await open(path, flags, privateFile);
+  const file = openSync(path, flags, privateFile);
   try {
-    await makePrivate(file);
-    return file;
-  } catch (error) {
-    await file.close();
-    throw error;
+    makePrivate(file);
+    writeFileSync(file, toLines(lastByte(file)));
+    await sync(file);
+  } finally {
+    closeSync(file);
   }
+}
+
+function lastByte(file: number): number | null {
+  const { size } = fstatSync(file);
+  const last = Buffer.alloc(1);
+  if (size > 0) readSync(file, last, 0, 1, size - 1);
+  return size > 0 ? (last[0] ?? null) : null;
 }
 
 /** In the same directory; sweepLeftovers knows it by its form. */
@@ -152,23 +193,19 @@ export function temporaryName(path: string): string {
 }
 
 /** Removes what killed writers left behind; whatever cannot be removed stays. */
-export async function sweepLeftovers(
-  directory: string,
-  now: Date,
-): Promise<void> {
-  for (const name of await listNames(directory)) {
+export function sweepLeftovers(directory: string, now: Date): void {
+  for (const name of listNames(directory)) {
     const pid = /^\..*\.(\d+)\.[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
     if (pid === undefined) continue;
     const path = join(directory, name);
-    if (!isRunning(Number(pid)) || (await isAbandoned(path, now)))
-      await rm(path, { force: true }).catch(() => undefined);
+    if (!isRunning(Number(pid)) || isAbandoned(path, now)) removeLeftover(path);
   }
 }
 
 /** Names in a directory, sorted; none where it does not exist. */
-export async function listNames(directory: string): Promise<readonly string[]> {
+export function listNames(directory: string): readonly string[] {
   try {
-    return (await readdir(directory)).sort();
+    return readdirSync(directory).sort();
   } catch (error) {
     if (codeOf(error) === "ENOENT") return [];
     throw error;
@@ -184,11 +221,13 @@ function isRunning(pid: number): boolean {
   }
 }
 
-async function isAbandoned(path: string, now: Date): Promise<boolean> {
-  const stats = await lstat(path).catch(() => null);
-  return (
-    stats !== null && now.getTime() - stats.mtime.getTime() > abandonedAfterMs
-  );
+function isAbandoned(path: string, now: Date): boolean {
+  try {
+    const { mtime } = lstatSync(path);
+    return now.getTime() - mtime.getTime() > abandonedAfterMs;
+  } catch {
+    return false;
+  }
 }
 
 /** The system's name for what went wrong (`ENOENT`), or null. */

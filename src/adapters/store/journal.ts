@@ -3,12 +3,12 @@
  * mix. A line torn by a crash is skipped by readers and ended by the next writer. At the size limit the file becomes
  * `journal.1.jsonl`, whose predecessor goes.
  */
-import { rename, stat, type FileHandle } from "node:fs/promises";
+import { renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { JournalEntry } from "../../core/decision/record.ts";
 import { readFileBounded } from "../files/read-file.ts";
 import { attemptWrite, type Written } from "./failure.ts";
-import { openForAppend, syncDirectory } from "./files.ts";
+import { append, syncDirectory } from "./files.ts";
 import type { Place } from "./place.ts";
 import { serialise } from "./records.ts";
 import { journalEntry } from "./shapes.ts";
@@ -38,9 +38,10 @@ export function openJournal(
       attemptWrite(current, async () => {
         if (entries.length === 0) return;
         await place.prepare();
-        await appendLines(current, entries.map(toLine).join(""));
-        if ((await stat(current)).size < maxBytes) return;
-        await rename(current, older);
+        const lines = entries.map(toLine).join("");
+        await append(current, (last) => (isTorn(last) ? `\n${lines}` : lines));
+        if (statSync(current).size < maxBytes) return;
+        renameSync(current, older);
         await syncDirectory(place.directory);
       }),
     async read({ limit, lineage }) {
@@ -61,32 +62,9 @@ function toLine(entry: JournalEntry): string {
   return serialise(bounded);
 }
 
-async function appendLines(path: string, lines: string): Promise<void> {
-  const file = await openForAppend(path);
-  try {
-    const repair = (await endsInNewline(file)) ? "" : "\n";
-    await writeAll(file, Buffer.from(repair + lines));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-/** One write, unless the disk takes only a part; the next attempt says why. */
-async function writeAll(file: FileHandle, content: Buffer): Promise<void> {
-  let rest = content;
-  while (rest.length > 0) {
-    const { bytesWritten } = await file.write(rest);
-    rest = rest.subarray(bytesWritten);
-  }
-}
-
-async function endsInNewline(file: FileHandle): Promise<boolean> {
-  const { size } = await file.stat();
-  if (size === 0) return true;
-  const last = Buffer.alloc(1);
-  await file.read(last, 0, 1, size - 1);
-  return last[0] === newline;
+/** By a crash, given the journal's last byte. */
+function isTorn(last: number | null): boolean {
+  return last !== null && last !== newline;
 }
 
 /** Newest first; lines that cannot be understood are left out. */

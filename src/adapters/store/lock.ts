@@ -3,8 +3,7 @@
  * a file in the run directory and lives on a pipe from us. When we end, however we end, the child gets end-of-file, and
  * the kernel releases the lock with it. Who holds it is written beside it, for messages only.
  */
-import { constants } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessIdentity } from "../../core/decision/record.ts";
 import { LivecertError } from "../../errors.ts";
@@ -82,12 +81,17 @@ export async function readHolder(runDir: string): Promise<Holder | null> {
 async function prepareLockFile(runDir: string): Promise<string> {
   const file = join(runDir, "lock");
   try {
-    await makeDirectory(runDir);
+    makeDirectory(runDir);
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-    await using handle = await open(file, flags, 0o600);
-    const ownership = await checkOwnership(file);
-    if (ownership.kind === "untrusted") throw unsafe(runDir, ownership.reason);
-    await makePrivate(handle);
+    const opened = openSync(file, flags, 0o600);
+    try {
+      const ownership = await checkOwnership(file);
+      if (ownership.kind === "untrusted")
+        throw unsafe(runDir, ownership.reason);
+      makePrivate(opened);
+    } finally {
+      closeSync(opened);
+    }
     return file;
   } catch (error) {
     if (error instanceof LivecertError) throw error;
@@ -150,7 +154,7 @@ function holdLock(child: Companion, runDir: string, waitedMs: number): Lock {
     async [Symbol.asyncDispose]() {
       if (isReleased) return;
       isReleased = true;
-      await rm(holderPath(runDir), { force: true }).catch(() => undefined);
+      withdraw(runDir);
       await child.finish();
     },
   };
@@ -161,13 +165,22 @@ function holderPath(runDir: string): string {
 }
 
 async function announce({ runDir, command }: LockRequest): Promise<void> {
-  await sweepLeftovers(runDir, new Date()).catch(() => undefined);
   const since = new Date().toISOString();
   const holder: Holder = { ...ownIdentity(), command, since };
-  // Its only use is a better message, which a full disk does not take away for long.
-  await writeBriefly(holderPath(runDir), `${JSON.stringify(holder)}\n`).catch(
-    () => undefined,
-  );
+  try {
+    sweepLeftovers(runDir, new Date());
+    await writeBriefly(holderPath(runDir), `${JSON.stringify(holder)}\n`);
+  } catch {
+    // Its only use is a better message, which a full disk does not take away for long.
+  }
+}
+
+function withdraw(runDir: string): void {
+  try {
+    rmSync(holderPath(runDir), { force: true });
+  } catch {
+    // Whoever reads it sees that we have ended.
+  }
 }
 
 const holderShape = record<Holder>({

@@ -2,9 +2,15 @@
  * The state directory: who may write to it, which version of livecert it belongs to, and its folders. It is made only when
  * something is first written, so that commands that look need no state at all.
  */
-import { closeSync, constants, openSync, readdirSync, readSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
-import { lstat } from "node:fs/promises";
 import { LivecertError } from "../../errors.ts";
 import type { Log } from "../log/log.ts";
 import { checkOwnership } from "../process/trust.ts";
@@ -56,18 +62,18 @@ export async function openPlace(stateDir: string, log: Log): Promise<Place> {
 
 async function prepare(directory: string): Promise<void> {
   for (const folder of folders) refuseNewerRecords(join(directory, folder));
-  await makeDirectory(directory);
+  makeDirectory(directory);
   await refuseUnsafe(directory);
   for (const folder of folders) {
-    await makeDirectory(join(directory, folder));
-    await sweepLeftovers(join(directory, folder), new Date());
+    makeDirectory(join(directory, folder));
+    sweepLeftovers(join(directory, folder), new Date());
   }
 }
 
 /** Where the directory does not exist yet, what counts is the nearest one above it that does. */
 async function refuseUnsafe(directory: string): Promise<void> {
   let existing = directory;
-  while (!(await exists(existing)) && dirname(existing) !== existing)
+  while (!exists(existing) && dirname(existing) !== existing)
     existing = dirname(existing);
   const ownership = await checkOwnership(existing);
   if (ownership.kind === "trusted") return;
@@ -78,9 +84,9 @@ async function refuseUnsafe(directory: string): Promise<void> {
   );
 }
 
-async function exists(path: string): Promise<boolean> {
+function exists(path: string): boolean {
   try {
-    await lstat(path);
+    lstatSync(path);
     return true;
   } catch (error) {
     if (codeOf(error) === "EACCES") throw notOurs(path, error);

@@ -2,7 +2,7 @@
  * Renewed lineages that wait for a run: one file each, written by any process at any time, removed only by the one that
  * holds the lock.
  */
-import { link, readFile, rename, unlink } from "node:fs/promises";
+import { linkSync, readFileSync, renameSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { QueueEntry } from "../../core/decision/record.ts";
 import { attemptWrite, type Written } from "./failure.ts";
@@ -50,7 +50,7 @@ export function openQueue(place: Place): Queue {
     },
     get: (lineagePath) => read(pathOf(lineagePath)),
     async list() {
-      const names = await listRecords(directory);
+      const names = listRecords(directory);
       const found: Queued[] = [];
       for (const name of names) {
         const queued = await read(join(directory, name));
@@ -67,36 +67,36 @@ export function openQueue(place: Place): Queue {
 async function remove({ file, text }: Queued): Promise<Written> {
   return attemptWrite(file, async () => {
     const aside = `${file}${taken}`;
-    if (!(await moved(file, aside))) return;
-    if ((await readFile(aside, "utf8")) === text) await unlink(aside);
-    else await putBack(aside, file);
+    if (!moved(file, aside)) return;
+    if (readFileSync(aside, "utf8") === text) unlinkSync(aside);
+    else putBack(aside, file);
     await syncDirectory(dirname(file));
   });
 }
 
 async function recover(directory: string): Promise<Written> {
-  return attemptWrite(directory, async () => {
-    for (const name of await listNames(directory)) {
+  return attemptWrite(directory, () => {
+    for (const name of listNames(directory)) {
       if (!name.endsWith(taken)) continue;
       const aside = join(directory, name);
-      await putBack(aside, aside.slice(0, -taken.length));
+      putBack(aside, aside.slice(0, -taken.length));
     }
   });
 }
 
 /** Unless a newer entry has taken its place. */
-async function putBack(aside: string, path: string): Promise<void> {
+function putBack(aside: string, path: string): void {
   try {
-    await link(aside, path);
+    linkSync(aside, path);
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
   }
-  await unlink(aside);
+  unlinkSync(aside);
 }
 
-async function moved(from: string, to: string): Promise<boolean> {
+function moved(from: string, to: string): boolean {
   try {
-    await rename(from, to);
+    renameSync(from, to);
     return true;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return false;

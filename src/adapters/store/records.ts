@@ -1,6 +1,6 @@
 /** A folder of the state: one JSON file per record, named by a readable part and a digest of the record's id. */
 import { createHash } from "node:crypto";
-import { rename, unlink } from "node:fs/promises";
+import { renameSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { redact } from "../../core/report/redact.ts";
 import { LivecertError } from "../../errors.ts";
@@ -19,7 +19,7 @@ export interface Records<T> {
   /** Sorted by file name. */
   list(): Promise<readonly T[]>;
   /** How many there are, without reading them. */
-  count(): Promise<number>;
+  count(): number;
 }
 
 /** A model of ten thousand server blocks takes some 10 MB. */
@@ -41,13 +41,13 @@ export function openRecords<T extends { readonly schema: 1 }>(
     remove: (id) => removeRecord(pathOf(id)),
     async list() {
       const found: T[] = [];
-      for (const name of await listRecords(directory)) {
+      for (const name of listRecords(directory)) {
         const read = await readRecord(place, join(directory, name), shape);
         if (read !== null) found.push(read.value);
       }
       return found;
     },
-    count: async () => (await listRecords(directory)).length,
+    count: () => listRecords(directory).length,
   };
 }
 
@@ -59,11 +59,9 @@ export function fileName(id: string): string {
   return `${readable.replace(/^\.+/, "").slice(-60)}-${digest}.json`;
 }
 
-export async function listRecords(
-  directory: string,
-): Promise<readonly string[]> {
+export function listRecords(directory: string): readonly string[] {
   try {
-    const names = await listNames(directory);
+    const names = listNames(directory);
     return names.filter(
       (name) => name.endsWith(".json") && !name.startsWith("."),
     );
@@ -110,7 +108,7 @@ export async function writeRecord(
 async function removeRecord(path: string): Promise<Written> {
   return attemptWrite(path, async () => {
     try {
-      await unlink(path);
+      unlinkSync(path);
     } catch (error) {
       if (codeOf(error) === "ENOENT") return;
       throw error;
@@ -136,7 +134,9 @@ export function isNewer(value: unknown): boolean {
 /** Kept for people to look at, once; what it said is found again by looking at reality. */
 async function moveAside(place: Place, path: string): Promise<void> {
   const aside = `${path}.corrupt`;
-  const moved = await attemptWrite(path, async () => rename(path, aside));
+  const moved = await attemptWrite(path, () => {
+    renameSync(path, aside);
+  });
   place.log.warn("state file is corrupt and was moved aside", {
     file: path,
     movedTo: moved.kind === "written" ? aside : null,

@@ -48,6 +48,12 @@ export type ProbeTarget = Pick<
   "address" | "servername" | "proxyProtocol" | "keyAlgorithm"
 >;
 
+/** What the first handshake would wait for: a context, and the pattern by which Node.js tells addresses from names. */
+export function prepareToProbe(): void {
+  lookingContext("anything");
+  isIP("");
+}
+
 /** Never throws for anything that a server does. */
 export async function probe(
   point: ProbeTarget,

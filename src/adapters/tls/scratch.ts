@@ -41,7 +41,7 @@ async function create(
   text: string,
 ): Promise<void> {
   const created = await attemptWrite(path, async () => {
-    await makeDirectory(directory);
+    makeDirectory(directory);
     await writeNew(path, text);
   });
   if (created.kind === "not-written") throw new NoScratchFile(created.warning);

@@ -71,7 +71,7 @@ async function renewed(
   invocation: Invocation<HookArguments>,
   world: World,
 ): Promise<RunDocument> {
-  const { lineage } = await readHookEnvironment(invocation.environment);
+  const { lineage } = readHookEnvironment(invocation.environment);
   const request = hookRequest(world, {
     kind: "named",
     lineages: [lineage],

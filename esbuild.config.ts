@@ -30,6 +30,7 @@ const common = {
   legalComments: "none",
   minifyWhitespace: true,
   minifySyntax: true,
+  alias: { "string-width": resolve("src/cli/string-width.ts") },
   logLevel: "warning",
   define: {
     LIVECERT_VERSION: JSON.stringify(version),

@@ -9,7 +9,8 @@ export default defineConfig({
     // Real programs on a shared machine: a limit against hanging, not a measure of speed.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // Of what they start, some always waits: for a reload, a limit, the clock.
+    maxWorkers: 3,
     pool: "forks",
   },
 });

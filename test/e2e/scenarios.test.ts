@@ -1,14 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import type { Severity } from "../../src/core/validation/finding.ts";
-import { names, type Scenario } from "../scenarios/scenario.ts";
+import { names, type Client, type Scenario } from "../scenarios/scenario.ts";
 import { scenarios } from "../scenarios/scenarios.ts";
 import { setStage, type ServedStage } from "../scenarios/stage.ts";
-import { servedFingerprint } from "../support/client.ts";
+import { servedFingerprint, verdictOf } from "../support/client.ts";
 import { LivecertBed } from "../support/livecert.ts";
 import { fingerprintOf } from "../support/pki.ts";
+import { waitFor } from "../support/wait.ts";
 
-describe("livecert deploy", () => {
+/** On one stage: what livecert does first, then what Nginx and a client make of the same files without it. */
+describe("livecert deploy, and a blind reload", () => {
   it.each(scenarios)("$outcome: $name ($rule)", async (scenario) => {
     await using stage = await setStage(scenario);
     await using livecert = await LivecertBed.create({
@@ -19,6 +21,7 @@ describe("livecert deploy", () => {
     const handshake = { address: stage.address, servername: names[0] };
     const before = await servedFingerprint(handshake);
     await scenario.write(stage);
+    const test = await stage.nginx.test();
 
     const document = await livecert.document(["deploy", stage.lineage]);
 
@@ -40,6 +43,12 @@ describe("livecert deploy", () => {
     expect(await servedFingerprint(handshake)).toBe(
       reloads === 0 ? before : await renewed(stage, scenario),
     );
+
+    await reloadBlindly(stage);
+    expect({
+      nginxTest: test.exitCode === 0 ? "passes" : "fails",
+      client: await seen(stage),
+    }).toEqual({ nginxTest: scenario.nginxTest, client: scenario.client });
   });
 });
 
@@ -59,4 +68,34 @@ async function renewed(
   const fingerprint = fingerprintOf(pem);
   expect(fingerprint, name).toMatch(/^[0-9A-F:]{95}$/);
   return fingerprint;
+}
+
+/** HUP, and on until Nginx either has new workers or has said why not. */
+async function reloadBlindly({ nginx }: ServedStage): Promise<void> {
+  const before = await nginx.workers();
+  const isOld = (pid: number) => before.some((worker) => worker.pid === pid);
+  await nginx.signal("SIGHUP");
+  await waitFor("the end of the reload", async () => {
+    if ((await nginx.errorLog()).includes("[emerg]")) return true;
+    const workers = await nginx.workers();
+    return workers.length > 0 && workers.every(({ pid }) => !isOld(pid));
+  });
+}
+
+async function seen({
+  address,
+  pki,
+  certbot,
+  lineage,
+}: ServedStage): Promise<Client> {
+  const handshake = { address, servername: names[0] };
+  const served = await servedFingerprint(handshake);
+  if (served === null) return "no handshake";
+  const old = await readFile(certbot.archive(lineage, "cert", 1), "utf8").catch(
+    () => null,
+  );
+  if (old !== null && served === fingerprintOf(old)) return "keeps the old";
+  return (await verdictOf(handshake, pki.rootFile)) === "OK"
+    ? "accepts"
+    : "refuses";
 }

@@ -34,7 +34,21 @@ describe("the command line", () => {
       "completion",
     ])
       expect(stdout).toContain(`livecert ${command}`);
+    // The build's width of a text relies on it.
+    expect(stdout).toMatch(/^[\n -~]*$/);
   });
+
+  it.each(["deploy --help", "deploy -fh", "status -h", "help status"])(
+    "explains the options where it is asked by %s",
+    async (line) => {
+      await using terminal = await Terminal.open();
+      const { stdout, exitCode } = await terminal.run(line.split(" "));
+      expect(exitCode).toBe(0);
+      expect(stdout).toContain("Options for all commands:");
+      expect(stdout).toContain("--certbot-dir");
+      expect(stdout).toMatch(/^[\n -~]*$/);
+    },
+  );
 
   it("names what a misspelt word may have meant, and goes no further", async () => {
     await using terminal = await Terminal.open();

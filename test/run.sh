@@ -27,9 +27,21 @@ need_packages \
 need_modules
 
 build
-npm run --silent typecheck
-npm run --silent lint
+
+# All at once: each is one process that computes. The longest first.
+checks=
+check() {
+  "$@" &
+  checks="$checks $!"
+}
+check node_modules/.bin/eslint .
+check npm run --silent typecheck
+check node_modules/.bin/prettier --check --log-level warn .
 git ls-files "*.sh" "hooks/*" .ci/run | xargs shellcheck
+for running in $checks; do
+  wait "$running" || refused=yes
+done
+[ "${refused:-no}" = no ] || fail "the checks before the tests found something"
 
 exec node_modules/.bin/vitest run \
   --reporter=default --reporter=json \

@@ -196,7 +196,7 @@ describe("a run that meets something that hangs ends by itself", () => {
 
     const { exitCode, stdout } = await hook(machine);
 
-    expect(stdout).toContain("did not end within 1 s");
+    expect(stdout).toContain("did not end within 1 s (limits.nginx-command)");
     expect(exitCode).toBe(5);
     expect(await bed.nginx.reconfigurations()).toBe(0);
   });

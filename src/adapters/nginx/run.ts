@@ -73,6 +73,10 @@ export function readVerdict(
   question: Pick<NginxCommand, "program" | "restriction">,
   result: ProgramResult,
 ): TestResult {
+  if (result.kind === "timed-out")
+    return failed(
+      `${question.program} ${describeEnd(result)} (limits.nginx-command)`,
+    );
   if (result.kind !== "exited")
     return failed(
       redactQuotation(`${question.program} ${describeEnd(result)}`),

@@ -217,16 +217,17 @@ describe("redact", () => {
   });
 });
 
+function keyLine(seed: number): string {
+  return createHash("sha384").update(String(seed)).digest("base64");
+}
+
 describe("redactQuotation", () => {
   it("lets nothing through of a key's line that a program quotes without its label", () => {
     fc.assert(
       fc.property(
         // A digest, since what fast-check shrinks bytes to looks like no key.
-        fc
-          .integer()
-          .map((seed) =>
-            createHash("sha384").update(String(seed)).digest("base64"),
-          ),
+        // Of random lines one in 500,000 has so few changes that it looks like a path; all of these were tried.
+        fc.nat(500_000).map(keyLine),
         fc.constantFrom(
           (line: string) =>
             `nginx: [emerg] unknown directive "${line}" in /etc/nginx/nginx.conf:12`,
@@ -242,6 +243,15 @@ describe("redactQuotation", () => {
   });
 
   it.each([
+    ["no digit", 12155],
+    ["a slash and a plus in every second place", 126851],
+  ])("lets nothing through of a key's line with %s", (_, seed) => {
+    const text = `cannot load certificate key "/etc/nginx/${keyLine(seed)}": BIO_new_file() failed`;
+    expect(survivors(keyLine(seed), redactQuotation(text))).toEqual([]);
+  });
+
+  it.each([
+    'nginx: [emerg] open() "/srv/OurCompanyWebSites/CertificatesOfProduction/OurShop.pem" failed',
     'nginx: [emerg] cannot load certificate "/etc/letsencrypt/live/www.example.org/fullchain.pem"',
     'nginx: [emerg] open() "/srv/Customers2024/Production/Certificates/Intermediate" failed',
     "SHA-256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",

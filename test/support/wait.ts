@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A limit against hanging on a loaded machine, not a measure of speed. */
-const defaultLimitMs = 30_000;
+const defaultLimitMs = 60_000;
 
 /**
  * Asks `look` until it answers something other than null or false. Throws with

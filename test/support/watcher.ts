@@ -43,7 +43,8 @@ export class WatcherBed implements AsyncDisposable {
   ): Promise<WatcherBed> {
     const bed = await WatcherBed.begin(livecert, options);
     try {
-      await livecert.firstPresence(bed.pid);
+      // With hundreds of lineages that takes a while.
+      await livecert.firstPresence(bed.pid, 100_000);
       return bed;
     } catch (error) {
       await bed[Symbol.asyncDispose]();

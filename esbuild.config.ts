@@ -73,13 +73,8 @@ function isForLater({ kind, path, importer }: OnResolveArgs): boolean {
   const isReached =
     importer === resolve("src/main.ts") && kind === "dynamic-import";
   // What turns text into code cannot be text itself.
-  return (
-    isPackage || (isReached && path !== "./code.ts") || path === browsersPage
-  );
+  return isPackage || (isReached && path !== "./code.ts");
 }
-
-/** Needed by a watcher alone, and full of comments; it imports nothing of ours. */
-const browsersPage = "./page/page.ts";
 
 /** What is kept as text, by name: an expression that is the module. */
 const texts = new Map<string, string>();
@@ -145,8 +140,6 @@ function inComment(): { readonly source: string; readonly places: string } {
     if (text.includes(endOfComment))
       throw new Error(`${name} contains ${endOfComment}`);
     const written = text.replaceAll("*/", endOfComment);
-    if (written !== text && name === "src/cli/run.ts")
-      throw new Error(`${name} contains */, which makes every start slower`);
     const digest = createHash("sha256").update(text).digest("hex").slice(0, 32);
     const place = [digest, source.length, written.length];
     source += written;
@@ -163,11 +156,7 @@ writeFileSync(
 // Copied to where a package.json says so, or by the name of one, this is a module, which has no require of its own.
 var require = typeof require === "function" ? require : process.getBuiltinModule("node:module").createRequire(process.argv[1]);
 const livecertRequire = require;
-const livecertPromises = new Proxy({}, {
-  get: (_, name) => livecertRequire("node:fs").promises[name],
-  ownKeys: () => Reflect.ownKeys(livecertRequire("node:fs").promises),
-  getOwnPropertyDescriptor: (_, name) => ({ value: livecertRequire("node:fs").promises[name], enumerable: true, configurable: true }),
-});
+const livecertPromises = new Proxy({}, { get: (_, name) => livecertRequire("node:fs").promises[name] });
 require = (name) => name === "node:fs/promises" ? livecertPromises : livecertRequire(name);
 const livecertUrl = require("node:url").pathToFileURL(process.argv[1]).href;
 const livecertPlaces = new Map(${places});

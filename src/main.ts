@@ -42,7 +42,7 @@ async function start(): Promise<void> {
   let uncaught: Promise<number> | null = null;
   const end = async (exitCode: number): Promise<void> => {
     await Promise.all([drain(process.stdout), drain(process.stderr)]);
-    if (exitCode === 0 && isCodeKept) code.save();
+    if (exitCode === 0 && isCodeKept) await code.save();
     // Whatever is still open (a connection, a child's pipe) must not keep a hook from ending.
     process.exit(await (uncaught ?? exitCode));
   };

@@ -21,6 +21,7 @@ import {
 import { formatEndpoint, type Endpoint } from "../core/settings/endpoint.ts";
 import { documentPath } from "./document-files.ts";
 import type { Told } from "./documents.ts";
+import { page } from "./page/page.ts";
 import type { Present } from "./present.ts";
 
 export interface EndpointOptions {
@@ -65,7 +66,7 @@ function documentsOf(options: EndpointOptions): Documents {
   const measuring = measureOnce(options);
   return async (path, accept) => {
     const make = makers[path];
-    if (path === "/") return (await import("./page/page.ts")).page();
+    if (path === "/") return page();
     if (make === undefined) return null;
     const known = present();
     if (known === null) return starting;

@@ -11,10 +11,10 @@ const answer: Texts = () => ({
 });
 
 /** What a run makes of the file: evaluates, calls, keeps. Answers what the call returned. */
-function runWith(texts: Texts, file: string | null): unknown {
+async function runWith(texts: Texts, file: string | null): Promise<unknown> {
   const code = openCodeCache(texts, file);
   const value = (code.evaluate("part") as () => unknown)();
-  code.save();
+  await code.save();
   return value;
 }
 
@@ -33,23 +33,23 @@ describe("compiled code", () => {
   it("is kept for the next run, which writes nothing", async () => {
     await using directory = await temporaryDirectory();
     const file = join(directory.path, "hook.code");
-    expect(runWith(answer, file)).toBe(42);
+    expect(await runWith(answer, file)).toBe(42);
     const first = await inodeOf(file);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    expect(runWith(answer, file)).toBe(42);
+    expect(await runWith(answer, file)).toBe(42);
     expect(await inodeOf(file)).toBe(first);
   });
 
   it("is never taken for another text's, though that is as long", async () => {
     await using directory = await temporaryDirectory();
     const file = join(directory.path, "hook.code");
-    runWith(answer, file);
+    await runWith(answer, file);
     const other: Texts = () => ({
       digest: "two",
       text: "(function(){return 43})",
     });
-    expect(runWith(other, file)).toBe(43);
-    expect(runWith(other, file)).toBe(43);
+    expect(await runWith(other, file)).toBe(43);
+    expect(await runWith(other, file)).toBe(43);
   });
 
   it.each([
@@ -61,20 +61,20 @@ describe("compiled code", () => {
   ])("is made anew where the file %s", async (_, damage) => {
     await using directory = await temporaryDirectory();
     const file = join(directory.path, "hook.code");
-    runWith(answer, file);
+    await runWith(answer, file);
     await writeFile(file, damage(await readFile(file)));
     const damaged = await inodeOf(file);
-    expect(runWith(answer, file)).toBe(42);
+    expect(await runWith(answer, file)).toBe(42);
     expect(await inodeOf(file)).not.toBe(damaged);
   });
 
   it("is not believed where others could have written it", async () => {
     await using directory = await temporaryDirectory();
     const file = join(directory.path, "hook.code");
-    runWith(answer, file);
+    await runWith(answer, file);
     await chmod(file, 0o666);
     const open = await inodeOf(file);
-    expect(runWith(answer, file)).toBe(42);
+    expect(await runWith(answer, file)).toBe(42);
     expect(await inodeOf(file)).not.toBe(open);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
@@ -82,13 +82,13 @@ describe("compiled code", () => {
   it("is not kept where others may write, and leaves nothing there", async () => {
     await using directory = await temporaryDirectory();
     await chmod(directory.path, 0o777);
-    expect(runWith(answer, join(directory.path, "hook.code"))).toBe(42);
+    expect(await runWith(answer, join(directory.path, "hook.code"))).toBe(42);
     expect(await readdir(directory.path)).toEqual([]);
   });
 
-  it("is not kept where there is no directory, or no place was chosen", () => {
-    expect(runWith(answer, "/nonexistent/hook.code")).toBe(42);
-    expect(runWith(answer, null)).toBe(42);
+  it("is not kept where there is no directory, or no place was chosen", async () => {
+    expect(await runWith(answer, "/nonexistent/hook.code")).toBe(42);
+    expect(await runWith(answer, null)).toBe(42);
   });
 });
 

@@ -155,7 +155,7 @@ describe("compiled-in defaults that are kept", () => {
 
   it("are there for the next run, for the same program only", async () => {
     await using temporary = await temporaryDirectory();
-    keepDefaults(temporary.path).set("as it was", defaults);
+    await keepDefaults(temporary.path).set("as it was", defaults);
     const next = keepDefaults(temporary.path);
     expect(next.get("as it was")).toEqual(defaults);
     expect(next.get("upgraded")).toBeNull();
@@ -165,7 +165,7 @@ describe("compiled-in defaults that are kept", () => {
     await using temporary = await temporaryDirectory();
     const kept = keepDefaults(temporary.path);
     const file = join(temporary.path, "nginx-defaults.json");
-    kept.set("as it was", defaults);
+    await kept.set("as it was", defaults);
     await chmod(file, 0o666);
     expect(kept.get("as it was")).toBeNull();
     await writeFile(file, '{"identity":"as it was"');
@@ -173,9 +173,9 @@ describe("compiled-in defaults that are kept", () => {
     expect(kept.get("as it was")).toBeNull();
   });
 
-  it("are not missed where there is no run directory", () => {
+  it("are not missed where there is no run directory", async () => {
     const kept = keepDefaults("/nonexistent");
-    kept.set("as it was", defaults);
+    await kept.set("as it was", defaults);
     expect(kept.get("as it was")).toBeNull();
   });
 

@@ -3,10 +3,10 @@
  * environment, so that any child of it may have them, and people try hooks by hand.
  * Source: https://eff-certbot.readthedocs.io/en/stable/using.html#renewing-certificates (--deploy-hook)
  */
-import { statSync } from "node:fs";
 import { basename, dirname, isAbsolute, resolve } from "node:path";
 import type { Lineage } from "../../core/lineage/lineage.ts";
 import { LivecertError } from "../../errors.ts";
+import { isDirectory } from "../store/files.ts";
 
 export interface HookEnvironment {
   /** RENEWED_LINEAGE; its name is the directory's. */
@@ -36,14 +36,6 @@ export function readHookEnvironment(
     certbotDir: basename(parent) === "live" ? dirname(parent) : null,
     domains,
   };
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
 }
 
 function lineagePath(value: string | undefined): string {

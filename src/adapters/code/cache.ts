@@ -9,15 +9,15 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { Script } from "node:vm";
-import { replaceFile } from "../files/replace.ts";
 import { lookAtOwnership } from "../process/trust.ts";
+import { writeBriefly } from "../store/files.ts";
 import type { Texts } from "./texts.ts";
 
 export interface CodeCache {
   /** What the text of that name is. */
   evaluate(name: string): unknown;
   /** Keeps what was evaluated, with the functions that have run, unless it was all kept already. Never throws. */
-  save(): void;
+  save(): Promise<void>;
 }
 
 /** @param file where it is kept, in a directory that exists if anything is to be kept; null: nowhere. */
@@ -37,8 +37,8 @@ export function openCodeCache(texts: Texts, file: string | null): CodeCache {
       scripts.set(digest, script);
       return script.runInThisContext() as unknown;
     },
-    save() {
-      if (file !== null && !isComplete) write(file, scripts);
+    async save() {
+      if (file !== null && !isComplete) await write(file, scripts);
     },
   };
 }
@@ -74,7 +74,10 @@ function read(file: string): ReadonlyMap<string, Buffer> {
   }
 }
 
-function write(file: string, scripts: ReadonlyMap<string, Script>): void {
+async function write(
+  file: string,
+  scripts: ReadonlyMap<string, Script>,
+): Promise<void> {
   try {
     if (lookAtOwnership(dirname(file)).kind !== "trusted") return;
     const compiled = [...scripts].map(
@@ -86,7 +89,7 @@ function write(file: string, scripts: ReadonlyMap<string, Script>): void {
       scripts: compiled.map(([digest, { length }]) => [digest, length]),
     };
     const line = padded(Buffer.from(`${JSON.stringify(head)}\n`));
-    replaceFile(file, Buffer.concat([line, data]));
+    await writeBriefly(file, Buffer.concat([line, data]));
   } catch {
     // No such directory, a full disk, or not ours to write: the next run compiles again.
   }

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { defaultMaxBytes, readFileBounded } from "../files/read-file.ts";
-import { replaceFile } from "../files/replace.ts";
+import { writeBriefly } from "../store/files.ts";
 import type { Engine } from "./engine.ts";
 
 export interface Copies {
@@ -74,5 +74,5 @@ async function replaceIfOther(
   const old = await readFileBounded(path);
   if (old.kind === "read" && Buffer.compare(old.content, content) === 0) return;
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  replaceFile(path, content);
+  await writeBriefly(path, content);
 }

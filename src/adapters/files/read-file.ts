@@ -43,10 +43,10 @@ export async function readFileBounded(
 /** The same at once, as text; null for whatever cannot be read. */
 export function readTextNow(
   path: string,
-  maxBytes: number = defaultMaxBytes,
+  options: { readonly maxBytes?: number } = {},
 ): string | null {
   try {
-    const reading = readQuiet(path, maxBytes);
+    const reading = readQuiet(path, options.maxBytes ?? defaultMaxBytes);
     return reading.kind === "read"
       ? Buffer.from(reading.content).toString("utf8")
       : null;
@@ -77,6 +77,7 @@ function isTurnDue(): boolean {
   return isDue;
 }
 
+/** A state that did not change while it was read. */
 function readQuiet(path: string, maxBytes: number): FileReading {
   for (let attempt = 0; attempt < attempts; attempt += 1) {
     const reading = readOnce(path, maxBytes);

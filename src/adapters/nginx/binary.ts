@@ -73,7 +73,7 @@ export type DefaultsReading =
 /** Keeps compiled-in defaults by `NginxBinary.identity`, since `nginx -V` costs as much as a handshake. */
 export interface DefaultsCache {
   get(identity: string): CompiledDefaults | null;
-  set(identity: string, defaults: CompiledDefaults): void;
+  set(identity: string, defaults: CompiledDefaults): Promise<void>;
 }
 
 /**
@@ -157,7 +157,7 @@ export async function readDefaults(
       reason: `${binary.path} -V does not answer as an Nginx does`,
     };
   // What a script starts may change while the script stays as it is.
-  if (!binary.isScript) options.cache.set(binary.identity, defaults);
+  if (!binary.isScript) await options.cache.set(binary.identity, defaults);
   return { kind: "ok", defaults };
 }
 
@@ -166,7 +166,10 @@ export function memoryCache(): DefaultsCache {
   const kept = new Map<string, CompiledDefaults>();
   return {
     get: (identity) => kept.get(identity) ?? null,
-    set: (identity, defaults) => void kept.set(identity, defaults),
+    set(identity, defaults) {
+      kept.set(identity, defaults);
+      return Promise.resolve();
+    },
   };
 }
 

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { replaceFile } from "../files/replace.ts";
 import { lookAtOwnership } from "../process/trust.ts";
+import { writeBriefly } from "../store/files.ts";
 import { nullable, record, string } from "../store/shape.ts";
 import type { CompiledDefaults, DefaultsCache } from "./binary.ts";
 
@@ -34,9 +34,7 @@ export function keepDefaults(runDir: string): DefaultsCache {
       const kept = read(path);
       return kept?.identity === identity ? kept.defaults : null;
     },
-    set(identity, defaults) {
-      write(path, { identity, defaults });
-    },
+    set: (identity, defaults) => write(path, { identity, defaults }),
   };
 }
 
@@ -50,9 +48,9 @@ function read(path: string): Kept | null {
   }
 }
 
-function write(path: string, kept: Kept): void {
+async function write(path: string, kept: Kept): Promise<void> {
   try {
-    replaceFile(path, JSON.stringify(kept));
+    await writeBriefly(path, JSON.stringify(kept));
   } catch {
     // No run directory yet, a full disk, or not root.
   }

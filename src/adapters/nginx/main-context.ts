@@ -28,7 +28,7 @@ function searchFile(
 ): string | null {
   if (seen.has(path)) return null;
   seen.add(path);
-  const text = readTextNow(path, maxFileBytes);
+  const text = readTextNow(path, { maxBytes: maxFileBytes });
   if (text === null) return null;
   const { directives } = parseFile(path, text);
   return ownPid(directives) ?? searchIncludes(directives, directory, seen);

@@ -52,7 +52,8 @@ export function makeDirectory(path: string): void {
   }
 }
 
-function isDirectory(path: string): boolean {
+/** False for whatever cannot be looked at. */
+export function isDirectory(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch {
@@ -73,9 +74,12 @@ export async function writeAtomically(
 }
 
 /** The same for what nobody misses after a power loss: it waits for no disk. */
-export async function writeBriefly(path: string, text: string): Promise<void> {
+export async function writeBriefly(
+  path: string,
+  content: string | Uint8Array,
+): Promise<void> {
   await replace(path, (file) => {
-    writeFileSync(file, text);
+    writeFileSync(file, content);
   });
 }
 
@@ -186,7 +190,7 @@ function lastByte(file: number): number | null {
 }
 
 /** In the same directory; sweepLeftovers knows it by its form. */
-export function temporaryName(path: string): string {
+function temporaryName(path: string): string {
   const unique = randomBytes(6).toString("hex");
   const name = `.${basename(path)}.${String(process.pid)}.${unique}.tmp`;
   return join(dirname(path), name);

@@ -43,13 +43,19 @@ export function redactQuotation(text: string): string {
  */
 function isRandom(word: string): boolean {
   if (!/[A-Z]/.test(word) || !/[a-z]/.test(word)) return false;
-  const neighbours = word.match(/[A-Za-z\d](?=[A-Za-z\d])/g)?.length ?? 0;
-  const changes =
-    word.match(/[A-Z](?=[a-z\d])|[a-z](?=[A-Z\d])|\d(?=[A-Za-z])/g)?.length ??
-    0;
-  return /\d/.test(word)
-    ? changes > 0.25 * neighbours
-    : changes > 0.36 * neighbours && word.length >= 40;
+  const hasDigit = /\d/.test(word);
+  const changes = count(
+    word,
+    /[A-Z](?=[a-z\d])|[a-z](?=[A-Z\d])|\d(?=[A-Za-z])/g,
+  );
+  if (hasDigit && changes > word.length / 4) return true;
+  // In a whole line what stands between two slashes or pluses tells enough, in less it may be one name by chance.
+  const neighbours = count(word, /[A-Za-z\d](?=[A-Za-z\d])/g);
+  return word.length >= 40 && changes > neighbours * (hasDigit ? 0.25 : 0.36);
+}
+
+function count(text: string, pattern: RegExp): number {
+  return text.match(pattern)?.length ?? 0;
 }
 
 const keyPlaceholder = "[private key redacted]";

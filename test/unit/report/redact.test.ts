@@ -251,6 +251,7 @@ describe("redactQuotation", () => {
   });
 
   it.each([
+    'nginx: [emerg] cannot load certificate "/tmp/test-p7b2Tx/letsencrypt/live/b.test/fullchain.pem"',
     'nginx: [emerg] open() "/srv/OurCompanyWebSites/CertificatesOfProduction/OurShop.pem" failed',
     'nginx: [emerg] cannot load certificate "/etc/letsencrypt/live/www.example.org/fullchain.pem"',
     'nginx: [emerg] open() "/srv/Customers2024/Production/Certificates/Intermediate" failed',

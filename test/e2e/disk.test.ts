@@ -198,12 +198,16 @@ it("an error log that cannot be read: deploys all the same", async () => {
   await using bed = made;
   const trace = join(bed.directory, "trace");
 
-  const document = await hook(bed, [
-    ...["strace", "-f", "-o", trace, "-P", bed.nginx.errorLogFile],
-    ...["-e", "trace=pread64", "-e", "inject=pread64:error=EIO"],
-  ]);
-
-  expect(await readFile(trace, "utf8")).toContain("EIO");
-  expect(document).toMatchObject({ outcome: "deployed", reloads: 1 });
-  expect(await bed.isLive(name, address)).toBe(true);
+  // Where the new workers are there at the first look, nobody asks what the log says: then once more.
+  for (let attempt = 1; attempt <= 5; attempt += 1) {
+    const document = await hook(bed, [
+      ...["strace", "-f", "-o", trace, "-P", bed.nginx.errorLogFile],
+      ...["-e", "trace=pread64", "-e", "inject=pread64:error=EIO"],
+    ]);
+    expect(document).toMatchObject({ outcome: "deployed", reloads: 1 });
+    expect(await bed.isLive(name, address)).toBe(true);
+    if ((await readFile(trace, "utf8")).includes("EIO")) return;
+    await bed.renew(name);
+  }
+  expect.fail("the log was never read");
 });

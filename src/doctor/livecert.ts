@@ -33,7 +33,7 @@ export const ownChecks: readonly Check[] = [
   {
     group: "livecert",
     name: "programs",
-    looksAt: "the programs that livecert calls: openssl, flock, cat and logger",
+    looksAt: "the programs that livecert calls: openssl, flock and logger",
     look: lookAtPrograms,
   },
   {
@@ -85,11 +85,6 @@ const programs = {
     severity: problem,
     effect: "no lock can be taken, so nothing is deployed",
     remedy: "apt-get install util-linux",
-  },
-  cat: {
-    severity: problem,
-    effect: "no lock can be taken, so nothing is deployed",
-    remedy: "apt-get install coreutils",
   },
   logger: {
     severity: warning,

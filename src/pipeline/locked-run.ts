@@ -52,10 +52,9 @@ export async function lockedRun(
     }),
   );
   world.log.debug("lock taken", { waitedMs: Math.round(lock.waitedMs) });
-  const signal = AbortSignal.any([world.signal, lock.lost]);
   try {
     return await underLock(
-      { ...world, signal },
+      world,
       request,
       options,
       queued.map(({ written }) => written),

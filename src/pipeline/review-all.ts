@@ -52,12 +52,11 @@ export async function reviewAll(
     command: request.command,
     signal: world.signal,
   });
-  const signal = AbortSignal.any([world.signal, lock.lost]);
-  const locked: World = { ...world, signal };
+  world.log.debug("lock taken", { waitedMs: Math.round(lock.waitedMs) });
   const results: TargetResult[] = [];
   for (const target of world.targets)
     results.push(
-      await runTarget({ world: locked, request, target, examined: new Map() }),
+      await runTarget({ world, request, target, examined: new Map() }),
     );
-  return await keepIncidents(locked, request, results, null);
+  return await keepIncidents(world, request, results, null);
 }

@@ -34,7 +34,6 @@ export async function sendWaiting(post: Post): Promise<readonly Delivered[]> {
   if ((await dueEntries(post.store, post.now())).length === 0) return [];
   await using lock = await lockOutbox(post);
   if (lock === null) return [];
-  const signal = AbortSignal.any([post.signal, lock.lost]);
   const byChannel = new Map<string, OutboxEntry[]>();
   for (const entry of await dueEntries(post.store, post.now()))
     byChannel.set(entry.channel, [
@@ -42,9 +41,7 @@ export async function sendWaiting(post: Post): Promise<readonly Delivered[]> {
       entry,
     ]);
   const delivered = await Promise.all(
-    [...byChannel].map(([name, entries]) =>
-      sendThrough({ ...post, signal }, name, entries),
-    ),
+    [...byChannel].map(([name, entries]) => sendThrough(post, name, entries)),
   );
   return delivered.flat();
 }

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { StatusDocument } from "../../src/core/report/document.ts";
 import { HostBed } from "../support/host.ts";
 
-import { hasEnded } from "../support/processes.ts";
+import { hasEnded, waitersFor } from "../support/processes.ts";
 import { goesLive, serveNames } from "../support/serve.ts";
 import { waitFor } from "../support/wait.ts";
 import { WatcherBed } from "../support/watcher.ts";
@@ -172,7 +172,7 @@ describe("livecert watch", () => {
     const { exitCode, tookMs } = await watcher.stop();
     expect(exitCode).toBe(0);
     expect(tookMs).toBeLessThan(5_000);
-    expect(await lock.isWanted()).toBe(false);
+    expect(lock.isWanted()).toBe(false);
     await lock[Symbol.asyncDispose]();
     await using next = await WatcherBed.start(host.livecert);
     await goesLive(host, name, address);
@@ -201,7 +201,7 @@ describe("livecert watch", () => {
 
 interface HeldLock extends AsyncDisposable {
   /** Whether somebody waits for it. */
-  isWanted(): Promise<boolean>;
+  isWanted(): boolean;
 }
 
 /** Holds the lock as another livecert would. */
@@ -217,16 +217,7 @@ async function holdLock(file: string): Promise<HeldLock> {
   await once(child.stdout, "data");
   const pid = child.pid ?? 0;
   return {
-    isWanted: async () => {
-      const { allProcesses } = await import("../support/processes.ts");
-      const others = allProcesses();
-      return others.some(
-        (entry) =>
-          entry.pid !== pid &&
-          entry.title.includes(`flock -x ${file}`) &&
-          entry.state !== "Z",
-      );
-    },
+    isWanted: () => waitersFor(file).length > 0,
     async [Symbol.asyncDispose]() {
       if (hasEnded(pid)) return;
       process.kill(-pid, "SIGKILL");

@@ -120,8 +120,8 @@ describe("running a program", () => {
     );
     expect(stderr).toBe("");
     expect(JSON.parse(stdout)).toEqual({
-      run: { kind: "not-started", reason: "too many open files" },
-      companion: "too many open files",
+      kind: "not-started",
+      reason: "too many open files",
     });
   });
 

@@ -1,5 +1,5 @@
 /** The process table as `/proc` shows it, read without livecert's own reader. */
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { readdir, readlink } from "node:fs/promises";
 
 export interface ProcessEntry {
@@ -33,6 +33,22 @@ export function processEntry(pid: number): ProcessEntry | null {
 
 export function allProcesses(): readonly ProcessEntry[] {
   return entriesOf(readdirSync("/proc").filter((name) => /^\d+$/.test(name)));
+}
+
+/** Every `flock` that waits for livecert's lock in this file, which it was handed as its standard input. */
+export function waitersFor(lockFile: string): readonly number[] {
+  return allProcesses()
+    .filter(({ title }) => title.endsWith("flock -x 0"))
+    .map(({ pid }) => pid)
+    .filter((pid) => isStandardInputOf(pid, lockFile));
+}
+
+function isStandardInputOf(pid: number, path: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/0`) === path;
+  } catch {
+    return false;
+  }
 }
 
 export function childrenOf(pid: number): readonly ProcessEntry[] {

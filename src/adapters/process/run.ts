@@ -18,8 +18,8 @@ export interface ProgramRequest {
   readonly args: readonly string[];
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Written to standard input, which is empty otherwise. */
-  readonly input?: string | Uint8Array | undefined;
+  /** Written to standard input, which is empty otherwise; or an open file, by its descriptor, that it gets as such. */
+  readonly input?: string | Uint8Array | number | undefined;
   /** Added to PATH, LC_ALL and HOME, which are all that a program gets. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
   readonly cwd?: string | undefined;
@@ -118,9 +118,7 @@ function childOptions(request: ProgramRequest) {
     env: cleanEnvironment(request.environment),
     extendEnv: false,
     cwd: request.cwd ?? "/",
-    ...(request.input === undefined
-      ? { stdin: "ignore" as const }
-      : { input: request.input }),
+    ...standardInput(request.input),
     stdout: "pipe",
     stderr: "pipe",
     buffer: false,
@@ -128,6 +126,13 @@ function childOptions(request: ProgramRequest) {
     detached: true,
     cleanup: false,
   } as const;
+}
+
+function standardInput(input: ProgramRequest["input"]) {
+  if (input === undefined) return { stdin: "ignore" } as const;
+  if (typeof input !== "number") return { input } as const;
+  // Node.js takes every descriptor; the types of execa know those up to 9.
+  return { stdin: input as 9 } as const;
 }
 
 const runningGroups = new Set<number>();

@@ -1,15 +1,15 @@
 /**
- * The lock that all runs share. The kernel holds it, so that no age, pid or heartbeat decides: a child `flock` takes it on
- * a file in the run directory and lives on a pipe from us. When we end, however we end, the child gets end-of-file, and
- * the kernel releases the lock with it. Who holds it is written beside it, for messages only.
+ * The lock that all runs share. The kernel holds it, so that no age, pid or heartbeat decides: `flock` takes it on a file of
+ * the run directory that we have opened, and ends. A lock taken so belongs to the open file (flock(2)), so it lasts until we
+ * close that, or end, however we end. Who holds it is written beside it, for messages only.
  */
 import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessIdentity } from "../../core/decision/record.ts";
 import { LivecertError } from "../../errors.ts";
 import { readFileBounded } from "../files/read-file.ts";
-import { startCompanion, type Companion } from "../process/companion.ts";
 import { isAlive, ownIdentity } from "../process/processes.ts";
+import { describeEnd, runProgram } from "../process/run.ts";
 import { checkOwnership, findProgram } from "../process/trust.ts";
 import {
   makeDirectory,
@@ -31,8 +31,6 @@ export interface LockRequest {
 /** Released by `await using`, or when the process ends. */
 export interface Lock extends AsyncDisposable {
   readonly waitedMs: number;
-  /** Aborted when the kernel has taken the lock from us: somebody ended our child. */
-  readonly lost: AbortSignal;
 }
 
 export interface Holder extends ProcessIdentity {
@@ -51,23 +49,15 @@ const minimumWaitMs = 1_000;
 export async function takeLock(request: LockRequest): Promise<Lock> {
   request.signal.throwIfAborted();
   const startedMs = performance.now();
-  const file = await prepareLockFile(request.runDir);
-  const child = startCompanion(await findChecked("flock"), [
-    "-x",
-    file,
-    await findChecked("cat"),
-  ]);
-  child.write("held\n");
-  const verdict = await waitForLock(child, request);
-  if (verdict === "held") {
-    await announce(request);
-    return holdLock(child, request.runDir, performance.now() - startedMs);
+  const descriptor = await openLockFile(request.runDir);
+  try {
+    await lock(descriptor, request);
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
   }
-  await child.terminate();
-  request.signal.throwIfAborted();
-  if (verdict === "ended")
-    throw unavailable(file, `flock ended: ${await child.ended}`);
-  throw await locked(request);
+  await announce(request);
+  return heldLock(descriptor, request.runDir, performance.now() - startedMs);
 }
 
 /** Who holds the lock, as far as the file beside it tells; null where nobody does. */
@@ -78,24 +68,22 @@ export async function readHolder(runDir: string): Promise<Holder | null> {
   return holder !== null && isAlive(holder) ? holder : null;
 }
 
-async function prepareLockFile(runDir: string): Promise<string> {
-  const file = join(runDir, "lock");
+/** Node.js opens files so that no program inherits them; the lock is not kept by one that outlives us. */
+async function openLockFile(runDir: string): Promise<number> {
+  const file = lockPath(runDir);
+  let opened: number | null = null;
   try {
     makeDirectory(runDir);
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-    const opened = openSync(file, flags, 0o600);
-    try {
-      const ownership = await checkOwnership(file);
-      if (ownership.kind === "untrusted")
-        throw unsafe(runDir, ownership.reason);
-      makePrivate(opened);
-    } finally {
-      closeSync(opened);
-    }
-    return file;
+    opened = openSync(file, flags, 0o600);
+    const ownership = await checkOwnership(file);
+    if (ownership.kind === "untrusted") throw unsafe(runDir, ownership.reason);
+    makePrivate(opened);
+    return opened;
   } catch (error) {
+    if (opened !== null) closeSync(opened);
     if (error instanceof LivecertError) throw error;
-    throw unavailable(file, (error as Error).message, error);
+    throw unavailable(runDir, (error as Error).message, error);
   }
 }
 
@@ -107,57 +95,46 @@ function unsafe(runDir: string, reason: string): LivecertError {
   );
 }
 
-async function findChecked(name: string): Promise<string> {
-  const found = await findProgram(name);
+async function findFlock(): Promise<string> {
+  const found = await findProgram("flock");
   if (found.kind === "found") return found.path;
   const reason = found.kind === "absent" ? "is not installed" : found.reason;
-  throw new LivecertError("lock-unavailable", `the program ${name} ${reason}`, {
-    remedy: "apt-get install util-linux coreutils",
+  throw new LivecertError("lock-unavailable", `the program flock ${reason}`, {
+    remedy: "apt-get install util-linux",
   });
 }
 
-type Verdict = "held" | "timed-out" | "aborted" | "ended";
-
-/** `cat` runs once `flock` has the lock, and echoes what we wrote. */
-async function waitForLock(
-  child: Companion,
-  { waitMs, signal }: LockRequest,
-): Promise<Verdict> {
-  let timer: NodeJS.Timeout | undefined;
-  let abort: () => void = () => undefined;
-  const given = new Promise<Verdict>((resolve) => {
-    const limitMs = Math.max(waitMs, minimumWaitMs);
-    timer = setTimeout(() => resolve("timed-out"), limitMs);
-    abort = () => resolve("aborted");
-    signal.addEventListener("abort", abort, { once: true });
+async function lock(descriptor: number, request: LockRequest): Promise<void> {
+  const { runDir, waitMs, signal } = request;
+  const result = await runProgram({
+    program: await findFlock(),
+    args: ["-x", "0"],
+    input: descriptor,
+    timeoutMs: Math.max(waitMs, minimumWaitMs),
+    signal,
   });
-  const echoed = child.firstOutput.then((text): Verdict =>
-    text === null ? "ended" : "held",
-  );
-  try {
-    return await Promise.race([echoed, given]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  }
+  signal.throwIfAborted();
+  if (result.kind === "timed-out") throw await locked(request);
+  if (result.kind !== "exited" || result.exitCode !== 0)
+    throw unavailable(runDir, `flock ${describeEnd(result)}`);
 }
 
-function holdLock(child: Companion, runDir: string, waitedMs: number): Lock {
-  const lost = new AbortController();
+function heldLock(descriptor: number, runDir: string, waitedMs: number): Lock {
   let isReleased = false;
-  void child.ended.then(() => {
-    if (!isReleased) lost.abort(new Error("the lock was taken from us"));
-  });
   return {
     waitedMs,
-    lost: lost.signal,
-    async [Symbol.asyncDispose]() {
-      if (isReleased) return;
+    [Symbol.asyncDispose]() {
+      if (isReleased) return Promise.resolve();
       isReleased = true;
       withdraw(runDir);
-      await child.finish();
+      closeSync(descriptor);
+      return Promise.resolve();
     },
   };
+}
+
+function lockPath(runDir: string): string {
+  return join(runDir, "lock");
 }
 
 function holderPath(runDir: string): string {
@@ -215,13 +192,13 @@ async function locked({ runDir, waitMs }: LockRequest): Promise<LivecertError> {
 }
 
 function unavailable(
-  file: string,
+  runDir: string,
   reason: string,
   cause?: unknown,
 ): LivecertError {
   return new LivecertError(
     "lock-unavailable",
-    `cannot lock ${file}: ${reason}`,
+    `cannot lock ${lockPath(runDir)}: ${reason}`,
     {
       remedy: "run livecert as root, or choose another place with --run-dir",
       cause,

@@ -5,3 +5,4 @@ const [runDir = ""] = process.argv.slice(2);
 const { signal } = new AbortController();
 await takeLock({ runDir, waitMs: 60_000, command: "deploy", signal });
 process.stdout.write("held\n");
+setInterval(() => undefined, 60_000);

@@ -1,6 +1,5 @@
-/** Starts programs when it has no descriptor left, and prints what became of them as JSON. */
+/** Starts a program when it has no descriptor left, and prints what became of that as JSON. */
 import { closeSync, openSync } from "node:fs";
-import { startCompanion } from "../../../src/adapters/process/companion.ts";
 import { runProgram } from "../../../src/adapters/process/run.ts";
 
 const open: number[] = [];
@@ -14,7 +13,6 @@ const { kind, ...rest } = await runProgram({
   args: [],
   timeoutMs: 60_000,
 });
-const companion = await startCompanion("/bin/cat", []).ended;
 for (const descriptor of open) closeSync(descriptor);
 const reason = "reason" in rest ? rest.reason : null;
-console.log(JSON.stringify({ run: { kind, reason }, companion }));
+console.log(JSON.stringify({ kind, reason }));

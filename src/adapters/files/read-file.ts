@@ -2,7 +2,7 @@
  * Reads files that others wrote, wherever a path may lead: never more than a limit, never a FIFO, device or socket (opening
  * one of these can block for ever, or do something), and what was read belongs to one state of one file.
  *
- * A file is read in seven calls that the kernel answers from memory; by a promise each they would take ten times as long.
+ * A file is read in eight calls that the kernel answers from memory; by a promise each they would take ten times as long.
  */
 import {
   closeSync,
@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FileIdentity, FileReading } from "../../core/lineage/lineage.ts";
-import { realPath } from "./real-path.ts";
+import { placeOf, realPath, realPathOfOpen } from "./real-path.ts";
 
 /** No PEM file of a certificate, chain or key comes near it. */
 export const defaultMaxBytes = 1024 * 1024;
@@ -88,15 +88,16 @@ function readQuiet(path: string, maxBytes: number): FileReading {
 
 /** null: it changed while it was read. */
 function readOnce(path: string, maxBytes: number): FileReading | null {
-  const resolved = realPath(path);
-  const refusal = refuse(statSync(resolved, { bigint: true }), maxBytes);
+  const place = placeOf(path);
+  const refusal = refuse(statSync(place, { bigint: true }), maxBytes);
   if (refusal !== null) return unreadable(path, refusal);
-  const file = openSync(resolved, readOnly);
+  const file = openSync(place, readOnly);
   try {
     const before = fstatSync(file, { bigint: true });
     const refusalNow = refuse(before, maxBytes);
     if (refusalNow !== null) return unreadable(path, refusalNow);
     const content = readAll(file, Number(before.size), maxBytes);
+    const resolved = realPathOfOpen(file, place);
     const after = fstatSync(file, { bigint: true });
     if (!isSame(before, after)) return null;
     const identity = identityOf(path, resolved, after);

@@ -10,10 +10,34 @@ const maxLinks = 40;
 
 /** @throws what lstat(2) throws for a path that leads nowhere. */
 export function realPath(path: string): string {
-  const [, root, rest] = /^(\/proc\/\d+\/root)(\/.*)$/s.exec(path) ?? [];
+  const place = placeOf(path);
+  return place === path ? realpathSync.native(path) : place;
+}
+
+/**
+ * A path that the kernel follows to where it leads. Only one into what another process sees has to be followed for it.
+ *
+ * @throws as `realPath`
+ */
+export function placeOf(path: string): string {
+  const [, root, rest] = elsewhere.exec(path) ?? [];
   return root === undefined || rest === undefined
-    ? realpathSync.native(path)
+    ? path
     : root + followLinks(root, rest);
+}
+
+const elsewhere = /^(\/proc\/\d+\/root)(\/.*)$/s;
+
+/**
+ * Where an open file lies: the kernel knows it, and need not look at each directory again.
+ *
+ * @param place by which it was opened, as `placeOf` gave it
+ */
+export function realPathOfOpen(file: number, place: string): string {
+  if (elsewhere.test(place)) return place;
+  const known = readlinkSync(`/proc/self/fd/${file}`);
+  // The name is gone, or is one that happens to end so.
+  return known.endsWith(" (deleted)") ? realPath(place) : known;
 }
 
 /** Goes down from that root, one name at a time, and starts again at a link's target. */

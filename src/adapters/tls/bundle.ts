@@ -27,21 +27,6 @@ export function bundle256(certificates: readonly Certificate[]): string {
   return (hash.digest("hex").toUpperCase().match(/../g) ?? []).join(":");
 }
 
-/** The served chain is the file's certificates one by one, so no rehearsal needs to tell what it would look like. */
-export function sameAsServed(
-  certificates: readonly Certificate[],
-  bundle: Bundle,
-): boolean {
-  const served = [bundle.leaf, ...bundle.others];
-  return (
-    served.length === certificates.length &&
-    served.every(
-      ({ fingerprint256 }, index) =>
-        fingerprint256 === certificates[index]?.fingerprint256,
-    )
-  );
-}
-
 /** Leaf first. Unlike getPeerCertificate(), this does not crash Node 24 over keys on brainpool curves. */
 function sentChain(socket: TLSSocket): readonly X509Certificate[] {
   const chain: X509Certificate[] = [];

@@ -26,9 +26,7 @@ export interface ExaminationSubject {
 export interface ExaminationContext extends JudgeContext {
   /** Names that a person wants covered (`check --name`). */
   readonly requiredNames: readonly string[];
-  /** What is served now, where it is known: a chain that is the file's own needs no rehearsal. */
-  readonly served?: readonly Bundle[];
-  /** Bundle fingerprints that earlier rehearsals of the same pair gave. */
+  /** Bundle fingerprints that earlier rehearsals of the same two files gave; their key is not opened again. */
   readonly rehearsals?: RehearsalCache;
 }
 

@@ -66,6 +66,15 @@ export function readKeyFile(
   };
 }
 
+/** A key that was read before and found to belong to the certificate: it is not opened again. */
+export function knownKeyFile(reading: FileReading<PrivateKey>): KeyFile {
+  const findings =
+    reading.kind === "read"
+      ? keyExposureFindings(reading.identity.path, reading.identity.mode)
+      : [];
+  return { path: pathOf(reading), key: null, findings };
+}
+
 /** Nginx opens the password file whether or not the key needs it. */
 function unreadPassword(password: FileReading | null): readonly Finding[] {
   return password === null || password.kind === "read"

@@ -16,7 +16,6 @@ import {
   usualSecurityLevel,
   type WeakKey,
 } from "../../core/validation/strength.ts";
-import { sameAsServed } from "./bundle.ts";
 import { isKeyOf } from "./certificate.ts";
 import { loadServerContext, type Loading } from "./context.ts";
 import {
@@ -25,7 +24,6 @@ import {
   type ExaminationSubject,
 } from "./examination.ts";
 import type { KeyFile } from "./examine-files.ts";
-import type { UsableKey } from "./private-key.ts";
 import { rehearse } from "./rehearsal.ts";
 
 export interface ExaminedPair {
@@ -43,19 +41,15 @@ export async function examinePair(
   context: ExaminationContext,
 ): Promise<ExaminedPair> {
   const certificateFile = pathOf(subject.certificate);
-  const level = subject.securityLevel ?? usualSecurityLevel;
+  const level = levelOf(subject);
   const mismatch = mismatchFindings(certificateFile, certificates, keyFile);
   const key = mismatch.length === 0 ? (keyFile?.key ?? null) : null;
-  const pair = { certificateFile, certificates, key, level };
+  const pair = { certificateFile, certificates, level };
 
-  const known = rehearsedBefore(pair, context);
-  const loading =
-    known === null
-      ? loadServerContext(certificates, key?.key ?? null, level)
-      : null;
+  const loading = loadServerContext(certificates, key?.key ?? null, level);
   const findings = [...mismatch, ...loadFindings(pair, loading)];
-  if (key === null || loading?.kind !== "loaded")
-    return { bundle: known, server: null, findings };
+  if (key === null || loading.kind !== "loaded")
+    return { bundle: null, server: null, findings };
 
   const server = loading.context;
   const rehearsal = await rehearse(server);
@@ -64,14 +58,44 @@ export async function examinePair(
     return { bundle: null, server, findings: [...findings, finding] };
   }
   const { bundle } = rehearsal;
-  context.rehearsals?.set(rehearsalKey(certificates, level), bundle.bundle256);
+  remember(subject, certificates, bundle, context);
   return { bundle, server, findings };
+}
+
+/** What a client would be handed, as the same two files have shown before; null: they must be tried. */
+export function rehearsedBefore(
+  subject: ExaminationSubject,
+  certificates: readonly Certificate[],
+  context: ExaminationContext,
+): Bundle | null {
+  const [leaf, ...others] = certificates;
+  const key = rehearsalKey(subject, certificates, context.now);
+  if (leaf === undefined || key === null) return null;
+  const bundle256 = context.rehearsals?.get(key) ?? null;
+  return bundle256 === null ? null : { leaf, others, bundle256 };
+}
+
+/** A pair of which this is known. */
+export function rehearsedPair(
+  subject: ExaminationSubject,
+  certificates: readonly Certificate[],
+  bundle: Bundle,
+): ExaminedPair {
+  const pair = {
+    certificateFile: pathOf(subject.certificate),
+    certificates,
+    level: levelOf(subject),
+  };
+  return { bundle, server: null, findings: loadFindings(pair, null) };
+}
+
+function levelOf({ securityLevel }: ExaminationSubject): number {
+  return securityLevel ?? usualSecurityLevel;
 }
 
 interface Pair {
   readonly certificateFile: string;
   readonly certificates: readonly Certificate[];
-  readonly key: UsableKey | null;
   readonly level: number;
 }
 
@@ -92,27 +116,35 @@ function mismatchFindings(
       });
 }
 
-/** What a rehearsal would show, from what is served now or from an earlier one; null: it must be made. */
-function rehearsedBefore(
-  { certificates, key, level }: Pair,
-  context: ExaminationContext,
-): Bundle | null {
-  const [leaf, ...others] = certificates;
-  if (key === null || leaf === undefined) return null;
-  const served = context.served?.find((one) => sameAsServed(certificates, one));
-  if (served !== undefined) return served;
-  const bundle256 =
-    context.rehearsals?.get(rehearsalKey(certificates, level)) ?? null;
-  return bundle256 === null ? null : { leaf, others, bundle256 };
+function remember(
+  subject: ExaminationSubject,
+  certificates: readonly Certificate[],
+  { bundle256 }: Bundle,
+  { rehearsals, now }: ExaminationContext,
+): void {
+  const key = rehearsalKey(subject, certificates, now);
+  if (key !== null) rehearsals?.set(key, bundle256);
 }
 
-/** Everything that a rehearsal with the leaf's own key depends on: what a client reports is up to this Node. */
+/** Whatever is written to a file later than this leaves other times in its inode, however coarse their steps. */
+const settledMs = 2_000;
+
+/**
+ * Everything that a rehearsal depends on; what a client reports is up to this Node. null where nothing can be remembered:
+ * without a key, where a password counts as well, and where the key's file is so new that it could change unseen.
+ */
 function rehearsalKey(
+  subject: ExaminationSubject,
   certificates: readonly Certificate[],
-  level: number,
-): string {
+  now: Date,
+): string | null {
+  const { key, password } = subject;
+  if (key?.kind !== "read" || password !== null) return null;
+  const { device, inode, sizeBytes, modifiedNs, changedNs } = key.identity;
+  const settledNs = BigInt(now.getTime() - settledMs) * 1_000_000n;
+  if (BigInt(changedNs) > settledNs) return null;
   const hash = createHash("sha256").update(
-    `rehearsal 2 ${process.version} ${level}\n`,
+    `rehearsal 3 ${process.version} ${levelOf(subject)} ${device} ${inode} ${sizeBytes} ${modifiedNs} ${changedNs}\n`,
   );
   for (const { der } of certificates) hash.update(der);
   return hash.digest("hex");

@@ -10,8 +10,14 @@ import type {
   ExaminationSubject,
 } from "./examination.ts";
 import { examineChain } from "./examine-chain.ts";
-import { readChainFile, readCompanion, readKeyFile } from "./examine-files.ts";
-import { examinePair } from "./examine-pair.ts";
+import {
+  knownKeyFile,
+  readChainFile,
+  readCompanion,
+  readKeyFile,
+  type KeyFile,
+} from "./examine-files.ts";
+import { examinePair, rehearsedBefore, rehearsedPair } from "./examine-pair.ts";
 
 export type { Examination, ExaminationContext, ExaminationSubject };
 
@@ -21,8 +27,8 @@ export async function examine(
   context: ExaminationContext,
 ): Promise<Examination> {
   const { certificates, findings: unread } = readChainFile(subject.certificate);
-  const keyFile =
-    subject.key === null ? null : readKeyFile(subject.key, subject.password);
+  const rehearsed = rehearsedBefore(subject, certificates, context);
+  const keyFile = lookAtKey(subject, rehearsed !== null);
   const findings = [...unread, ...(keyFile?.findings ?? [])];
   const [leaf] = certificates;
   if (leaf === undefined)
@@ -33,7 +39,10 @@ export async function examine(
       findings: sorted(findings),
     };
 
-  const pair = await examinePair(subject, certificates, keyFile, context);
+  const pair =
+    rehearsed === null
+      ? await examinePair(subject, certificates, keyFile, context)
+      : rehearsedPair(subject, certificates, rehearsed);
   findings.push(...pair.findings);
   // With an issuer in the leaf's place every rule about the leaf would speak of the wrong certificate.
   if (!pair.findings.some(({ rule }) => rule === "pair/leaf-not-first"))
@@ -53,6 +62,14 @@ export async function examine(
     bundle: pair.bundle,
     findings: sorted(onePerFault(findings)),
   };
+}
+
+function lookAtKey(
+  { key, password }: ExaminationSubject,
+  isKnown: boolean,
+): KeyFile | null {
+  if (key === null) return null;
+  return isKnown ? knownKeyFile(key) : readKeyFile(key, password);
 }
 
 /** Strength is judged for the server and for clients: the graver finding, which comes first, stays. */

@@ -88,7 +88,7 @@ function seconds(ms: number): string {
 }
 
 async function look(progress: Progress): Promise<Seen> {
-  progress(`openssl issues ${lineages} lineages`);
+  progress(`${lineages} lineages are issued`);
   await using host = await serve(lineages);
   progress("deploy sees them for the first time");
   const first = await sample(livecert(host, "deploy"));

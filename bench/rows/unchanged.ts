@@ -14,7 +14,7 @@ export const unchangedRow: Row = {
 };
 
 async function measure(progress: Progress): Promise<Measurement> {
-  progress(`openssl issues ${lineages} lineages`);
+  progress(`${lineages} lineages are issued`);
   await using host = await serve(lineages);
   const { bed } = host;
   const environment = bed.livecert.environment();

@@ -82,7 +82,7 @@ export async function assess(
   options: AssessOptions,
 ): Promise<readonly Assessment[]> {
   const { stopwatch, signal } = world;
-  const atOnce = { concurrency: 8, signal };
+  const atOnce = { concurrency: 16, signal };
   const prepared = await stopwatch.time("validate", () =>
     pMap(
       candidates,

@@ -160,8 +160,18 @@ function spki({ publicKey }: KeyPair): Der {
   return publicKey.export({ type: "spki", format: "der" });
 }
 
-function keyIdentifier(key: KeyPair): Buffer {
-  return createHash("sha1").update(spki(key)).digest();
+/** As OpenSSL's `hash` has it (RFC 5280, 4.2.1.2, the first method). */
+function keyIdentifier({ publicKey }: KeyPair): Buffer {
+  const hash = createHash("sha1");
+  if (publicKey.asymmetricKeyType === "rsa")
+    return hash
+      .update(publicKey.export({ type: "pkcs1", format: "der" }))
+      .digest();
+  const { x = "", y = "" } = publicKey.export({ format: "jwk" });
+  const coordinates = [x, y].map((one) => Buffer.from(one, "base64url"));
+  return hash
+    .update(Buffer.concat([Buffer.from([4]), ...coordinates]))
+    .digest();
 }
 
 const signatureOids: Readonly<Record<"ec" | "rsa", Record<Digest, string>>> = {

@@ -19,15 +19,12 @@ import {
 import { dateFindings } from "../../core/validation/dates.ts";
 import type { Finding } from "../../core/validation/finding.ts";
 import { certificateFromDer, x509Of } from "./certificate.ts";
-import {
-  opensslVerify,
-  type VerifyError,
-  type VerifyRequest,
-} from "./openssl-verify.ts";
+import type { VerifyError, VerifyQuestion } from "./openssl-verify.ts";
 import { pemOf } from "./pem-of.ts";
 import type { TrustRoots } from "./roots.ts";
-import { NoScratchFile, withScratchFile } from "./scratch.ts";
+import { NoScratchFile, withScratchFiles } from "./scratch.ts";
 import { faultsOf, isUntrusted } from "./verify-faults.ts";
+import { verify } from "./verify-queue.ts";
 
 /** Verdicts kept from earlier runs; a key names everything that a verdict depends on. */
 export interface VerdictCache {
@@ -148,7 +145,7 @@ function parseFault(text: string): ChainFault | null {
 }
 
 type Change = Partial<
-  Pick<VerifyRequest, "trusted" | "chain" | "at" | "level">
+  Pick<VerifyQuestion, "trusted" | "chain" | "atSeconds" | "level">
 >;
 type Ask = (change: Change) => Promise<readonly VerifyError[]>;
 
@@ -160,29 +157,25 @@ async function ask(
 ): Promise<Verdict> {
   const [leaf, ...others] = certificates.map(({ der }) => pemOf(der));
   if (leaf === undefined) return { kind: "judged", faults: [] };
-  const judge = async (untrusted: string | null): Promise<Verdict> => {
-    const verify: Ask = async (change) => {
-      const result = await opensslVerify({
-        leaf,
-        untrusted,
-        trusted: context.roots.files,
-        chain: "complete",
-        at: context.now,
-        level: 2,
-        signal: context.signal,
-        ...change,
-      });
-      context.signal.throwIfAborted();
-      if (result.kind === "failed") throw new JudgeFailure(result.reason);
-      return result.errors;
-    };
-    const errors = await collectErrors(verify, leaf + others.join(""), context);
-    return { kind: "judged", faults: faultsOf(errors) };
+  const question: VerifyQuestion = {
+    trusted: context.roots.files,
+    untrusted: others.length === 0 ? null : others.join(""),
+    chain: "complete",
+    atSeconds: Math.floor(context.now.getTime() / 1000),
+    level: 2,
+    temporaryDir: context.temporaryDir,
+    signal: context.signal,
+  };
+  const askOpenssl: Ask = async (change) => {
+    const result = await verify(leaf, { ...question, ...change });
+    context.signal.throwIfAborted();
+    if (result.kind === "failed") throw new JudgeFailure(result.reason);
+    return result.errors;
   };
   try {
-    return others.length === 0
-      ? await judge(null)
-      : await withScratchFile(context.temporaryDir, others.join(""), judge);
+    const chain = leaf + others.join("");
+    const errors = await collectErrors(askOpenssl, chain, context);
+    return { kind: "judged", faults: faultsOf(errors) };
   } catch (error) {
     if (error instanceof JudgeFailure || error instanceof NoScratchFile)
       return { kind: "unjudged", reason: error.message };
@@ -191,26 +184,28 @@ async function ask(
 }
 
 async function collectErrors(
-  verify: Ask,
+  askOpenssl: Ask,
   chain: string,
   context: JudgeContext,
 ): Promise<readonly VerifyError[]> {
   const { roots, temporaryDir } = context;
   const first =
-    roots.files.length === 0 ? [untrustedError] : await unmasked(verify, {});
+    roots.files.length === 0
+      ? [untrustedError]
+      : await unmasked(askOpenssl, {});
   if (!first.some(isUntrusted)) return first;
 
   if (roots.besides === "node-roots") {
     const text = rootCertificates.join("\n");
-    const second = await withScratchFile(temporaryDir, text, (file) =>
-      unmasked(verify, { trusted: [...roots.files, file] }),
+    const second = await withScratchFiles(temporaryDir, [text], (files) =>
+      unmasked(askOpenssl, { trusted: [...roots.files, ...files] }),
     );
     if (!second.some(isUntrusted)) return second;
   }
   // As if the file itself were trusted: what else is wrong with it?
-  return withScratchFile(temporaryDir, chain, async (file) => [
+  return withScratchFiles(temporaryDir, [chain], async (trusted) => [
     untrustedError,
-    ...(await unmasked(verify, { trusted: [file], chain: "partial" })),
+    ...(await unmasked(askOpenssl, { trusted, chain: "partial" })),
   ]);
 }
 
@@ -219,17 +214,22 @@ async function collectErrors(
  * valid ends it, and so does a weak key or signature.
  */
 async function unmasked(
-  verify: Ask,
+  askOpenssl: Ask,
   change: Change,
 ): Promise<readonly VerifyError[]> {
-  const errors = await verify(change);
+  const errors = await askOpenssl(change);
   const relaxed: Change = {
     ...change,
-    ...(errors.some(({ code }) => code === notYetValid) ? { at: null } : {}),
+    ...(errors.some(({ code }) => code === notYetValid)
+      ? { atSeconds: null }
+      : {}),
     ...(errors.some(({ code }) => weaknesses.has(code)) ? { level: 0 } : {}),
   };
-  const isRelaxed = relaxed.at !== change.at || relaxed.level !== change.level;
-  return isRelaxed ? [...errors, ...(await unmasked(verify, relaxed))] : errors;
+  const isRelaxed =
+    relaxed.atSeconds !== change.atSeconds || relaxed.level !== change.level;
+  return isRelaxed
+    ? [...errors, ...(await unmasked(askOpenssl, relaxed))]
+    : errors;
 }
 
 const notYetValid = 9;

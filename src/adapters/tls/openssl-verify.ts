@@ -1,6 +1,7 @@
 /** The machine's own `openssl verify`: the library that Nginx loads judges, and no path building of ours. */
 import { findProgram } from "../process/trust.ts";
-import { describeEnd, runProgram } from "../process/run.ts";
+import { describeEnd, runProgram, type ProgramResult } from "../process/run.ts";
+import { NoScratchFile, withScratchFiles } from "./scratch.ts";
 
 /** One line of its complaints. */
 export interface VerifyError {
@@ -15,21 +16,23 @@ export interface VerifyError {
 
 export type VerifyResult =
   | { readonly kind: "verified"; readonly errors: readonly VerifyError[] }
-  /** No verdict: there is no such program, or it did not work. */
+  /** No verdict: there is no such program, it did not work, or there was no room for its question. */
   | { readonly kind: "failed"; readonly reason: string };
 
-export interface VerifyRequest {
-  /** PEM; goes to standard input. */
-  readonly leaf: string;
+/** What is asked about a leaf. */
+export interface VerifyQuestion {
   /** PEM files. */
   readonly trusted: readonly string[];
+  /** PEM. */
   readonly untrusted: string | null;
   /** `complete`: up to a self-signed root. `partial`: any trusted certificate ends the chain. */
   readonly chain: "complete" | "partial";
-  /** null: whatever the time is. */
-  readonly at: Date | null;
+  /** Seconds since the epoch; null: whatever the time is. */
+  readonly atSeconds: number | null;
   /** OpenSSL's security level for keys and signatures. */
   readonly level: number;
+  /** For what `openssl` is told by name: ours alone (0700); made where it is missing. */
+  readonly temporaryDir: string;
   readonly signal: AbortSignal;
 }
 
@@ -40,52 +43,159 @@ const distrustMs = 60_000;
 let hungAtMs = -Infinity;
 
 /**
+ * Asks the same about each leaf (PEM), and answers in their order. One process answers for all, since it spends nearly all
+ * of its time on reading the roots; a leaf that it has no answer to, say one that it cannot read, is asked about alone.
+ *
+ * @throws LivecertError `state-unwritable` where the temporary directory is not ours to write
+ */
+export async function opensslVerify(
+  leaves: readonly string[],
+  question: VerifyQuestion,
+): Promise<readonly VerifyResult[]> {
+  const together = leaves.length > 1 ? await askTogether(leaves, question) : [];
+  const results: VerifyResult[] = [];
+  for (const [index, leaf] of leaves.entries())
+    results.push(together[index] ?? (await askAlone(leaf, question)));
+  return results;
+}
+
+/** null for a leaf without an answer. */
+async function askTogether(
+  leaves: readonly string[],
+  question: VerifyQuestion,
+): Promise<readonly (VerifyResult | null)[]> {
+  const { temporaryDir, untrusted } = question;
+  const others = untrusted === null ? [] : [untrusted];
+  try {
+    return await withScratchFiles(
+      temporaryDir,
+      [...leaves, ...others],
+      async (paths) => {
+        const files = paths.slice(0, leaves.length);
+        const result = await run(question, {
+          untrustedFile: paths[leaves.length],
+          files,
+        });
+        const answers = readAnswers(result);
+        return files.map((file) => answers.get(file) ?? null);
+      },
+    );
+  } catch (error) {
+    if (error instanceof NoScratchFile) return [];
+    throw error;
+  }
+}
+
+async function askAlone(
+  leaf: string,
+  question: VerifyQuestion,
+): Promise<VerifyResult> {
+  const { temporaryDir, untrusted } = question;
+  const others = untrusted === null ? [] : [untrusted];
+  try {
+    return await withScratchFiles(
+      temporaryDir,
+      others,
+      async ([untrustedFile]) =>
+        readAnswer(await run(question, { untrustedFile, input: leaf })),
+    );
+  } catch (error) {
+    if (error instanceof NoScratchFile) return failed(error.message);
+    throw error;
+  }
+}
+
+function failed(reason: string): VerifyResult {
+  return { kind: "failed", reason };
+}
+
+interface Call {
+  readonly untrustedFile: string | undefined;
+  /** The leaves, or one on standard input. */
+  readonly files?: readonly string[];
+  readonly input?: string;
+}
+
+type Ended =
+  ProgramResult | { readonly kind: "not-asked"; readonly reason: string };
+
+/**
  * `-trusted` (rather than -CAfile) switches off every other place where OpenSSL looks for roots, also the certificate store
  * of 3.0, whose own switch 1.1.1 does not know.
  */
-export async function opensslVerify(
-  request: VerifyRequest,
-): Promise<VerifyResult> {
+async function run(
+  question: VerifyQuestion,
+  { untrustedFile, files = [], input }: Call,
+): Promise<Ended> {
   const program = await findProgram("openssl");
   if (program.kind !== "found")
-    return { kind: "failed", reason: "there is no openssl program" };
+    return { kind: "not-asked", reason: "there is no openssl program" };
   if (performance.now() - hungAtMs < distrustMs)
-    return { kind: "failed", reason: "openssl verify has just hung" };
+    return { kind: "not-asked", reason: "openssl verify has just hung" };
   const result = await runProgram({
     program: program.path,
-    args: argumentsOf(request),
-    input: request.leaf,
+    args: [...argumentsOf(question, untrustedFile), ...files],
+    input,
     timeoutMs,
-    signal: request.signal,
+    signal: question.signal,
     maxOutputBytes: 1024 * 1024,
   });
-  if (result.kind === "exited") {
-    if (result.exitCode === 0) return { kind: "verified", errors: [] };
-    const errors = readErrors(`${result.stdout}\n${result.stderr}`);
-    if (errors.length > 0) return { kind: "verified", errors };
-  }
   if (result.kind === "timed-out") hungAtMs = performance.now();
-  return { kind: "failed", reason: `openssl verify ${describeEnd(result)}` };
+  return result;
 }
 
-function argumentsOf(request: VerifyRequest): readonly string[] {
-  const { trusted, untrusted, chain, at, level } = request;
+function argumentsOf(
+  { trusted, chain, atSeconds, level }: VerifyQuestion,
+  untrustedFile: string | undefined,
+): readonly string[] {
   return [
     "verify",
     ...["-purpose", "sslserver", "-auth_level", String(level)],
     ...["-no-CAfile", "-no-CApath"],
     ...trusted.flatMap((file) => ["-trusted", file]),
-    ...(untrusted === null ? [] : ["-untrusted", untrusted]),
+    ...(untrustedFile === undefined ? [] : ["-untrusted", untrustedFile]),
     ...(chain === "partial" ? ["-partial_chain"] : []),
-    ...(at === null
+    ...(atSeconds === null
       ? ["-no_check_time"]
-      : ["-attime", String(Math.floor(at.getTime() / 1000))]),
+      : ["-attime", String(atSeconds)]),
   ];
 }
 
+/** Of a call with one leaf. */
+function readAnswer(result: Ended): VerifyResult {
+  if (result.kind === "not-asked") return failed(result.reason);
+  if (result.kind === "exited") {
+    if (result.exitCode === 0) return { kind: "verified", errors: [] };
+    const errors = readErrors(`${result.stdout}\n${result.stderr}`.split("\n"));
+    if (errors.length > 0) return { kind: "verified", errors };
+  }
+  return failed(`openssl verify ${describeEnd(result)}`);
+}
+
+/** By file: each is told to be well on standard output, or, after its errors, not to be on the other one. */
+function readAnswers(result: Ended): ReadonlyMap<string, VerifyResult> {
+  const answers = new Map<string, VerifyResult>();
+  if (result.kind !== "exited") return answers;
+  for (const line of result.stdout.split("\n")) {
+    const [, file] = /^(.*): OK$/.exec(line) ?? [];
+    if (file !== undefined) answers.set(file, { kind: "verified", errors: [] });
+  }
+  let lines: string[] = [];
+  for (const line of result.stderr.split("\n")) {
+    const [, file] = /^error (.*): verification failed$/.exec(line) ?? [];
+    if (file === undefined) {
+      lines.push(line);
+      continue;
+    }
+    const errors = readErrors(lines);
+    if (errors.length > 0) answers.set(file, { kind: "verified", errors });
+    lines = [];
+  }
+  return answers;
+}
+
 /** Each error stands in a line of its own, after one with the subject that it is about. */
-function readErrors(output: string): readonly VerifyError[] {
-  const lines = output.split("\n");
+function readErrors(lines: readonly string[]): readonly VerifyError[] {
   return lines.flatMap((line, index) => {
     const found = /^error (\d+) at (-?\d+) depth lookup: ?(.*)$/.exec(line);
     if (found === null) return [];

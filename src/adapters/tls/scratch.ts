@@ -16,22 +16,27 @@ const leftoverMs = 10 * 60 * 1000;
 export class NoScratchFile extends Error {}
 
 /**
- * Writes the text to a new file (0600), hands its path to `use`, and removes it. What a killed run left behind is swept.
+ * Writes each text to a new file (0600), hands their paths to `use`, and removes them. What a killed run left behind is
+ * swept.
  *
  * @throws NoScratchFile where the disk is full, read-only or broken; LivecertError `state-unwritable` where the place is
  *   not ours to write
  */
-export async function withScratchFile<Result>(
+export async function withScratchFiles<Result>(
   directory: string,
-  text: string,
-  use: (path: string) => Promise<Result>,
+  texts: readonly string[],
+  use: (paths: readonly string[]) => Promise<Result>,
 ): Promise<Result> {
-  const path = join(directory, `${prefix}${randomUUID()}.pem`);
+  const paths = texts.map(() =>
+    join(directory, `${prefix}${randomUUID()}.pem`),
+  );
   try {
-    await create(directory, path, text);
-    return await use(path);
+    for (const [index, path] of paths.entries())
+      await create(directory, path, texts[index] ?? "");
+    if (paths.length > 0) await sweep(directory);
+    return await use(paths);
   } finally {
-    await unlink(path).catch(ignore);
+    for (const path of paths) await unlink(path).catch(ignore);
   }
 }
 
@@ -45,7 +50,6 @@ async function create(
     await writeNew(path, text);
   });
   if (created.kind === "not-written") throw new NoScratchFile(created.warning);
-  await sweep(directory);
 }
 
 async function sweep(directory: string): Promise<void> {

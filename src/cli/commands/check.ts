@@ -112,7 +112,7 @@ async function notThere(word: string, path: string): Promise<LivecertError> {
       });
 }
 
-const examinationsAtOnce = 4;
+const examinationsAtOnce = 16;
 
 async function examineAll(
   invocation: Invocation<CheckArguments>,

@@ -92,7 +92,7 @@ async function look(progress: Progress): Promise<Seen> {
   await using host = await serve(lineages);
   progress("deploy sees them for the first time");
   const first = await sample(livecert(host, "deploy"));
-  progress("status");
+  progress(`status; that took ${seconds(first.wallMs)}`);
   const status = await sample(livecert(host, "status"));
   const { program, arguments: words } = host.bed.nginx;
   const dump = await sample({
@@ -100,10 +100,13 @@ async function look(progress: Progress): Promise<Seen> {
     args: [...words, "-T"],
     environment: process.env,
   });
-  progress("one of them is renewed and deployed");
+  progress(
+    `one of them is renewed and deployed; status took ${seconds(status.wallMs)}`,
+  );
   const [name = "", traced = ""] = host.names;
   await host.bed.renew(name);
-  const deploy = await sample(livecert(host, "deploy", name));
+  const deploy = await sample(livecert(host, "deploy", name, ...patience));
+  progress(`another one, watched; that took ${seconds(deploy.wallMs)}`);
   await host.bed.renew(traced);
   const read = await othersRead(host, traced);
   progress("the watcher looks everything through");
@@ -119,6 +122,12 @@ async function look(progress: Progress): Promise<Seen> {
     watcher: memoryIn(watcher.pid),
   };
 }
+
+/** Nginx takes some ten seconds to read ten thousand certificates, and more under strace's eyes. */
+const patience = [
+  ...["--limits-nginx-command", "10m"],
+  ...["--limits-generation-max", "10m"],
+];
 
 function livecert({ bed }: ServingHost, ...args: readonly string[]): Command {
   return {
@@ -140,9 +149,7 @@ async function othersRead(
     [
       ...["-ff", "--seccomp-bpf", "-o", trace],
       ...["-e", "trace=execve,open,openat,openat2"],
-      ...[process.execPath, livecertProgram, "deploy", name],
-      // Nginx opens all of them under strace's eyes.
-      ...["--limits-nginx-command", "10m"],
+      ...[process.execPath, livecertProgram, "deploy", name, ...patience],
     ],
     { environment: bed.livecert.environment(), limitMs: 900_000 },
   );

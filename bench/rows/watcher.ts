@@ -80,7 +80,7 @@ function inWords({ residentBytes, ownBytes }: Memory): string {
 }
 
 async function look(progress: Progress): Promise<Seen> {
-  progress(`openssl issues ${lineages} lineages`);
+  progress(`${lineages} lineages are issued`);
   await using host = await serve(lineages);
   progress("the watcher looks everything through for the first time");
   await using watcher = startWatcher(host);

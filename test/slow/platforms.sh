@@ -36,7 +36,7 @@ near_nodejs="
   test/integration/tls-examine.test.ts
   test/integration/tls-probe.test.ts
 "
-# What does no I/O is tested on the oldest by npm test, or next to it.
+# What does no I/O is run on the newest; npm test itself runs on an older one.
 files_for() {
   case $1 in
     26) echo "test/unit $near_nodejs" ;;

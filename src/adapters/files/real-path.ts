@@ -10,8 +10,7 @@ const maxLinks = 40;
 
 /** @throws what lstat(2) throws for a path that leads nowhere. */
 export function realPath(path: string): string {
-  const place = placeOf(path);
-  return place === path ? realpathSync.native(path) : place;
+  return elsewhere.test(path) ? placeOf(path) : realpathSync.native(path);
 }
 
 /**

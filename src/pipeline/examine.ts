@@ -82,6 +82,8 @@ export async function examineSource(
   options: ExamineOptions,
 ): Promise<Examined> {
   const label = files.lineage?.name ?? files.certificate;
+  // The key's file may change as soon as it has been read.
+  const now = world.now();
   const read = await readSource(world, files, options.patience);
   const memory = rememberVerdicts(options.record);
   const examination = await examine(
@@ -95,7 +97,7 @@ export async function examineSource(
       securityLevel: files.securityLevel,
     },
     {
-      now: world.now(),
+      now,
       roots: await world.roots(),
       requiredNames: [],
       knownIssuers: [

@@ -212,4 +212,13 @@ exit 2
     );
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
   });
+
+  it("reads what is there where /proc is not", async () => {
+    const hidden = 'mount -t tmpfs none /proc && exec "$@"';
+    const { exitCode, stderr } = await terminal.run(
+      ["check", "./bundle.pem", "--roots", pki.rootFile],
+      { through: ["unshare", "--mount", "sh", "-c", hidden, "sh", ...through] },
+    );
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  });
 });

@@ -136,7 +136,7 @@ describe("programs that a user has put into PATH", () => {
     await mkdir(directory);
     await chown(directory, stranger, stranger);
     const nginxes = ["nginx", "openresty", "angie", "tengine", "freenginx"];
-    const helpers = ["flock", "cat", "openssl", "logger", "systemctl", "id"];
+    const helpers = ["flock", "openssl", "logger", "systemctl", "id"];
     for (const program of [...nginxes, ...helpers])
       await writeTrap(join(directory, program), marker, stranger);
     const environment = { PATH: `${directory}:/usr/sbin:/usr/bin:/bin` };

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -91,18 +92,55 @@ describe("leaves that are asked about at the same time", () => {
     ]);
     expect(codes(results)).toEqual([[10], [], [20]]);
   });
+
+  it("share two processes with those that are asked something else", async () => {
+    const leaves = [await leaf(), await leaf(), await leaf()];
+    const other = { ...question, atSeconds: null };
+    const { starts, results } = await counted(() =>
+      Promise.all(
+        [question, other].flatMap((asked) =>
+          leaves.map((one) => verify(one, asked)),
+        ),
+      ),
+    );
+    expect(codes(results)).toEqual([[], [], [], [], [], []]);
+    // Two for the first two, one for all of the other question, one for the rest.
+    expect(starts).toBe(4);
+  });
+
+  it("are not asked about any more once the run is stopped, and nothing is written", async () => {
+    const temporaryDir = join(question.temporaryDir, "stopped");
+    const stopped = { ...question, temporaryDir, signal: AbortSignal.abort() };
+    const leaves = [await leaf(), await leaf(), await leaf()];
+    const { starts, results } = await together(leaves, stopped);
+    expect(results.map(({ kind }) => kind)).toEqual(leaves.map(() => "failed"));
+    expect(starts).toBe(0);
+    expect(existsSync(temporaryDir)).toBe(false);
+  });
 });
 
-async function together(
+interface Counted {
+  /** Programs that were started meanwhile. */
+  readonly starts: number;
+  readonly results: readonly VerifyResult[];
+}
+
+function together(
   leaves: readonly string[],
   asked: VerifyQuestion,
-): Promise<{ starts: number; results: readonly VerifyResult[] }> {
+): Promise<Counted> {
+  return counted(() => Promise.all(leaves.map((one) => verify(one, asked))));
+}
+
+async function counted(
+  ask: () => Promise<readonly VerifyResult[]>,
+): Promise<Counted> {
   let starts = 0;
   const count = (): void => {
     starts += 1;
   };
   subscribe("child_process", count);
-  const results = await Promise.all(leaves.map((one) => verify(one, asked)));
+  const results = await ask();
   unsubscribe("child_process", count);
   return { starts, results };
 }

@@ -2,7 +2,7 @@
  * Reads files that others wrote, wherever a path may lead: never more than a limit, never a FIFO, device or socket (opening
  * one of these can block for ever, or do something), and what was read belongs to one state of one file.
  *
- * A file is read in eight calls that the kernel answers from memory; by a promise each they would take ten times as long.
+ * A file is read in seven calls that the kernel answers from memory; by a promise each they would take ten times as long.
  */
 import {
   closeSync,

@@ -34,9 +34,18 @@ const elsewhere = /^(\/proc\/\d+\/root)(\/.*)$/s;
  */
 export function realPathOfOpen(file: number, place: string): string {
   if (elsewhere.test(place)) return place;
-  const known = readlinkSync(`/proc/self/fd/${file}`);
+  const known = nameOfOpen(file);
   // The name is gone, or is one that happens to end so.
-  return known.endsWith(" (deleted)") ? realPath(place) : known;
+  return known?.endsWith(" (deleted)") === false ? known : realPath(place);
+}
+
+/** null where /proc is missing, or that of another process namespace. */
+function nameOfOpen(file: number): string | null {
+  try {
+    return readlinkSync(`/proc/self/fd/${file}`);
+  } catch {
+    return null;
+  }
 }
 
 /** Goes down from that root, one name at a time, and starts again at a link's target. */

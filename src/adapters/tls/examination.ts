@@ -26,7 +26,7 @@ export interface ExaminationSubject {
 export interface ExaminationContext extends JudgeContext {
   /** Names that a person wants covered (`check --name`). */
   readonly requiredNames: readonly string[];
-  /** Bundle fingerprints that earlier rehearsals of the same two files gave; their key is not opened again. */
+  /** Bundle fingerprints that earlier rehearsals of the same certificates and key file gave; their key is not decoded again. */
   readonly rehearsals?: RehearsalCache;
 }
 

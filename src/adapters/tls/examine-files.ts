@@ -66,13 +66,13 @@ export function readKeyFile(
   };
 }
 
-/** A key that was read before and found to belong to the certificate: it is not opened again. */
-export function knownKeyFile(reading: FileReading<PrivateKey>): KeyFile {
-  const findings =
-    reading.kind === "read"
-      ? keyExposureFindings(reading.identity.path, reading.identity.mode)
-      : [];
-  return { path: pathOf(reading), key: null, findings };
+/** What there is to say of a key that was found to belong to the certificate before: it is not decoded again. */
+export function knownKeyFindings(
+  reading: FileReading<PrivateKey> | null,
+): readonly Finding[] {
+  if (reading?.kind !== "read") return [];
+  const { path, mode } = reading.identity;
+  return keyExposureFindings(path, mode);
 }
 
 /** Nginx opens the password file whether or not the key needs it. */

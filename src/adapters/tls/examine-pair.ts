@@ -142,7 +142,8 @@ function rehearsalKey(
   if (key?.kind !== "read" || password !== null) return null;
   const { device, inode, sizeBytes, modifiedNs, changedNs } = key.identity;
   const settledNs = BigInt(now.getTime() - settledMs) * 1_000_000n;
-  if (BigInt(changedNs) > settledNs) return null;
+  if ([modifiedNs, changedNs].some((one) => BigInt(one) > settledNs))
+    return null;
   const hash = createHash("sha256").update(
     `rehearsal 3 ${process.version} ${levelOf(subject)} ${device} ${inode} ${sizeBytes} ${modifiedNs} ${changedNs}\n`,
   );

@@ -11,7 +11,7 @@ import type {
 } from "./examination.ts";
 import { examineChain } from "./examine-chain.ts";
 import {
-  knownKeyFile,
+  knownKeyFindings,
   readChainFile,
   readCompanion,
   readKeyFile,
@@ -28,8 +28,11 @@ export async function examine(
 ): Promise<Examination> {
   const { certificates, findings: unread } = readChainFile(subject.certificate);
   const rehearsed = rehearsedBefore(subject, certificates, context);
-  const keyFile = lookAtKey(subject, rehearsed !== null);
-  const findings = [...unread, ...(keyFile?.findings ?? [])];
+  const keyFile = rehearsed === null ? lookAtKey(subject) : null;
+  const findings = [
+    ...unread,
+    ...(keyFile?.findings ?? knownKeyFindings(subject.key)),
+  ];
   const [leaf] = certificates;
   if (leaf === undefined)
     return {
@@ -64,12 +67,8 @@ export async function examine(
   };
 }
 
-function lookAtKey(
-  { key, password }: ExaminationSubject,
-  isKnown: boolean,
-): KeyFile | null {
-  if (key === null) return null;
-  return isKnown ? knownKeyFile(key) : readKeyFile(key, password);
+function lookAtKey({ key, password }: ExaminationSubject): KeyFile | null {
+  return key === null ? null : readKeyFile(key, password);
 }
 
 /** Strength is judged for the server and for clients: the graver finding, which comes first, stays. */

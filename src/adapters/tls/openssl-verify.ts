@@ -52,7 +52,8 @@ export async function opensslVerify(
   leaves: readonly string[],
   question: VerifyQuestion,
 ): Promise<readonly VerifyResult[]> {
-  const together = leaves.length > 1 ? await askTogether(leaves, question) : [];
+  const isTogether = leaves.length > 1 && !question.signal.aborted;
+  const together = isTogether ? await askTogether(leaves, question) : [];
   const results: VerifyResult[] = [];
   for (const [index, leaf] of leaves.entries())
     results.push(together[index] ?? (await askAlone(leaf, question)));
@@ -90,7 +91,9 @@ async function askAlone(
   leaf: string,
   question: VerifyQuestion,
 ): Promise<VerifyResult> {
-  const { temporaryDir, untrusted } = question;
+  const { temporaryDir, untrusted, signal } = question;
+  // The directory may be gone with whoever has stopped.
+  if (signal.aborted) return failed("openssl verify was stopped");
   const others = untrusted === null ? [] : [untrusted];
   try {
     return await withScratchFiles(

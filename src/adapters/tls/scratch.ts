@@ -33,7 +33,7 @@ export async function withScratchFiles<Result>(
   try {
     for (const [index, path] of paths.entries())
       await create(directory, path, texts[index] ?? "");
-    if (paths.length > 0) await sweep(directory);
+    if (paths.length > 0) await sweep(directory, paths.length);
     return await use(paths);
   } finally {
     for (const path of paths) await unlink(path).catch(ignore);
@@ -52,10 +52,10 @@ async function create(
   if (created.kind === "not-written") throw new NoScratchFile(created.warning);
 }
 
-async function sweep(directory: string): Promise<void> {
+async function sweep(directory: string, ours: number): Promise<void> {
   const names = await readdir(directory).catch(() => []);
   const old = names.filter((name) => name.startsWith(prefix));
-  if (old.length < 2) return;
+  if (old.length <= ours) return;
   for (const name of old) {
     const path = join(directory, name);
     const stats = await stat(path).catch(() => null);

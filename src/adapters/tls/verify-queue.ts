@@ -22,11 +22,11 @@ interface Waiting {
 /** Those who ask the same. */
 interface Group {
   readonly question: VerifyQuestion;
-  running: number;
   waiting: readonly Waiting[];
 }
 
 const groups = new Set<Group>();
+let running = 0;
 
 /**
  * @param leaf PEM
@@ -39,14 +39,14 @@ export function verify(
   return new Promise((resolve, reject) => {
     const group = groupOf(question);
     group.waiting = [...group.waiting, { leaf, resolve, reject }];
-    start(group);
+    start();
   });
 }
 
 function groupOf(question: VerifyQuestion): Group {
   for (const group of groups)
     if (isSame(group.question, question)) return group;
-  const group: Group = { question, running: 0, waiting: [] };
+  const group: Group = { question, waiting: [] };
   groups.add(group);
   return group;
 }
@@ -57,18 +57,20 @@ function isSame(one: VerifyQuestion, other: VerifyQuestion): boolean {
   );
 }
 
-function start(group: Group): void {
-  if (group.running === processesAtOnce) return;
+/** The group that most wait in is answered next. */
+function start(): void {
+  if (running === processesAtOnce) return;
+  const [group] = [...groups].sort(
+    (one, other) => other.waiting.length - one.waiting.length,
+  );
+  if (group === undefined) return;
   const batch = group.waiting.slice(0, leavesAtOnce);
-  if (batch.length === 0) {
-    if (group.running === 0) groups.delete(group);
-    return;
-  }
   group.waiting = group.waiting.slice(batch.length);
-  group.running += 1;
+  if (group.waiting.length === 0) groups.delete(group);
+  running += 1;
   void answer(batch, group.question).finally(() => {
-    group.running -= 1;
-    start(group);
+    running -= 1;
+    start();
   });
 }
 

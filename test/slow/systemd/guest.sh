@@ -145,7 +145,7 @@ holds_flock() {
   return 1
 }
 
-# The watcher's child does the work, and a child of that one holds the lock.
+# The watcher's child does the work, and a child of that one waits for the lock.
 waits_for_lock() {
   local child workers=() children=()
   read -r -a workers <"/proc/$pid/task/$pid/children" || :

@@ -4,7 +4,6 @@
  */
 import { existsSync } from "node:fs";
 import { warningsOf, type Written } from "../adapters/store/failure.ts";
-import { takeLock } from "../adapters/store/lock.ts";
 import type { Queued } from "../adapters/store/queue.ts";
 import { isFailure } from "../core/decision/outcome.ts";
 import type { QueueEntry } from "../core/decision/record.ts";
@@ -15,6 +14,7 @@ import { sourceId } from "./examine.ts";
 import { dueEntries, isOfOwnCertbot } from "./queue.ts";
 import { briefDocument, briefReport } from "./report.ts";
 import { run } from "./run.ts";
+import { whileLocked } from "./run-lock.ts";
 import type { RunRequest, Scope, World } from "./world.ts";
 
 export interface LockedRunOptions {
@@ -42,28 +42,25 @@ export async function lockedRun(
       run(limited, request),
     );
   const queued = await queueAll(world, options.own);
-  const { runDir } = world.settings;
-  await using lock = await world.stopwatch.time("lock", () =>
-    takeLock({
-      runDir,
-      waitMs: options.lockWaitMs,
-      command: request.command,
-      signal: world.signal,
-    }),
+  const { command } = request;
+  return whileLocked(
+    world,
+    { command, waitMs: options.lockWaitMs },
+    async () => {
+      try {
+        return await underLock(
+          world,
+          request,
+          options,
+          queued.map(({ written }) => written),
+        );
+      } catch (error) {
+        if (request.trigger === "person" && isMistake(error))
+          await takeBack(world, queued);
+        throw error;
+      }
+    },
   );
-  world.log.debug("lock taken", { waitedMs: Math.round(lock.waitedMs) });
-  try {
-    return await underLock(
-      world,
-      request,
-      options,
-      queued.map(({ written }) => written),
-    );
-  } catch (error) {
-    if (request.trigger === "person" && isMistake(error))
-      await takeBack(world, queued);
-    throw error;
-  }
 }
 
 interface QueuedByUs {

@@ -3,10 +3,10 @@
  * live, also what no hook was ever called for. Nothing is reloaded on account of it.
  */
 import { certbotAtWork } from "../adapters/certbot/at-work.ts";
-import { takeLock } from "../adapters/store/lock.ts";
 import { keepIncidents } from "./alerts.ts";
 import { readBook } from "./book.ts";
 import type { TargetResult } from "./conclude.ts";
+import { whileLocked } from "./run-lock.ts";
 import { runTarget } from "./target-run.ts";
 import type { RunRequest, World } from "./world.ts";
 
@@ -45,18 +45,14 @@ export async function reviewAll(
     isDryRun: true,
     settleMs: world.settings.limits.settleHookMs,
   };
-  const { runDir, limits } = world.settings;
-  await using lock = await takeLock({
-    runDir,
-    waitMs: limits.lockMs,
-    command: request.command,
-    signal: world.signal,
+  const { command } = request;
+  const waitMs = world.settings.limits.lockMs;
+  return whileLocked(world, { command, waitMs }, async () => {
+    const results: TargetResult[] = [];
+    for (const target of world.targets)
+      results.push(
+        await runTarget({ world, request, target, examined: new Map() }),
+      );
+    return keepIncidents(world, request, results, null);
   });
-  world.log.debug("lock taken", { waitedMs: Math.round(lock.waitedMs) });
-  const results: TargetResult[] = [];
-  for (const target of world.targets)
-    results.push(
-      await runTarget({ world, request, target, examined: new Map() }),
-    );
-  return await keepIncidents(world, request, results, null);
 }

@@ -32,7 +32,7 @@ const keptMs = 3 * 24 * 3_600_000;
 /** Every due message once. Empty too where somebody else is sending at the moment. */
 export async function sendWaiting(post: Post): Promise<readonly Delivered[]> {
   if ((await dueEntries(post.store, post.now())).length === 0) return [];
-  await using lock = await lockOutbox(post);
+  using lock = await lockOutbox(post);
   if (lock === null) return [];
   const byChannel = new Map<string, OutboxEntry[]>();
   for (const entry of await dueEntries(post.store, post.now()))

@@ -76,7 +76,7 @@ describe("the lock", () => {
   it("is held by no process but its holder, until it is released", async () => {
     await using bed = await LockBed.create();
     {
-      await using lock = await bed.take();
+      using lock = await bed.take();
       expect(lock.waitedMs).toBeGreaterThan(0);
       expect(await bed.isTaken()).toBe(true);
       expect(childrenOf(process.pid).map(({ title }) => title)).toEqual([]);
@@ -102,7 +102,7 @@ describe("the lock", () => {
       await once(program, "exit");
     });
     await once(program, "spawn");
-    await lock[Symbol.asyncDispose]();
+    lock[Symbol.dispose]();
     expect(await bed.isTaken()).toBe(false);
   });
 
@@ -134,7 +134,7 @@ describe("the lock", () => {
       await readHolder(bed.runDir);
       inside -= 1;
       through += 1;
-      await lock[Symbol.asyncDispose]();
+      lock[Symbol.dispose]();
     });
     await waitFor("all to wait", () => bed.waiting().length === 50);
     expect(through).toBe(0);
@@ -161,8 +161,8 @@ describe("the lock", () => {
     await waitFor("the waiter", () => bed.waiting().length === 1);
     waiter.kill("SIGKILL");
     await once(waiter, "exit");
-    await lock[Symbol.asyncDispose]();
-    await using next = await bed.take();
+    lock[Symbol.dispose]();
+    using next = await bed.take();
     expect(next.waitedMs).toBeGreaterThan(0);
     await waitFor("its flock to end", () => bed.waiting().length === 0);
   });
@@ -180,7 +180,7 @@ describe("the lock", () => {
     expect(await readHolder(bed.runDir)).toBeNull();
     await writeFile(join(bed.runDir, "holder.json"), '{"pid":');
     expect(await readHolder(bed.runDir)).toBeNull();
-    await using lock = await bed.take();
+    using lock = await bed.take();
     expect(lock.waitedMs).toBeGreaterThan(0);
     expect(await readHolder(bed.runDir)).toMatchObject({
       pid: process.pid,
@@ -190,7 +190,7 @@ describe("the lock", () => {
 
   it("is waited for no longer once the run is stopped", async () => {
     await using bed = await LockBed.create();
-    await using held = await bed.take();
+    using held = await bed.take();
     const stop = new AbortController();
     const waiting = bed.take({ signal: stop.signal });
     await waitFor("flock to wait", () => bed.waiting().length === 1);
@@ -205,7 +205,7 @@ describe("the lock", () => {
   it("is private, in a directory of its own, whatever the umask", async () => {
     await using bed = await LockBed.create();
     const umask = process.umask(0);
-    await using lock = await bed.take();
+    using lock = await bed.take();
     process.umask(umask);
     expect((await stat(bed.runDir)).mode & 0o777).toBe(0o700);
     expect((await stat(join(bed.runDir, "lock"))).mode & 0o777).toBe(0o600);

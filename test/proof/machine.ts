@@ -1,22 +1,9 @@
 /** A machine with one lineage, served by a real Nginx, whose renewals cost next to nothing. */
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-} from "node:crypto";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { HostBed } from "../support/host.ts";
 import { kinds } from "../support/lineage.ts";
-import {
-  basicConstraints,
-  extendedKeyUsage,
-  keyUsage,
-  mint,
-  subjectAltName,
-  type KeyPair,
-} from "../support/mint.ts";
 import { serverBlock } from "../support/nginx.ts";
 import type { RunOptions, RunResult } from "../support/run.ts";
 
@@ -26,19 +13,12 @@ const dayMs = 86_400_000;
 export class Machine implements AsyncDisposable {
   readonly bed: HostBed;
   readonly address: string;
-  readonly #authority: KeyPair;
-  readonly #key: KeyPair = generateKeyPairSync("ec", { namedCurve: "P-256" });
   #version = 0;
   #fingerprint = "";
 
   private constructor(bed: HostBed, address: string) {
     this.bed = bed;
     this.address = address;
-    const { key } = bed.pki.intermediate;
-    this.#authority = {
-      privateKey: createPrivateKey(key),
-      publicKey: createPublicKey(key),
-    };
   }
 
   static async start(): Promise<Machine> {
@@ -63,36 +43,17 @@ export class Machine implements AsyncDisposable {
 
   /** As Certbot does, also in that only a few old versions are kept; valid from ten days ago for ninety days. */
   async renew(): Promise<void> {
-    const { certbot, pki } = this.bed;
     const now = Date.now();
-    const certificate = mint({
-      subject: name,
-      issuer: "Test Intermediate",
+    await this.bed.renew(name, {
       notBefore: new Date(now - 10 * dayMs),
       notAfter: new Date(now + 80 * dayMs),
-      key: this.#key,
-      signer: this.#authority,
-      digest: "sha256",
-      extensions: [
-        basicConstraints(false),
-        keyUsage(0),
-        extendedKeyUsage("serverAuth"),
-        subjectAltName([name]),
-      ],
-    });
-    const chain = pki.intermediate.certificate;
-    await certbot.write(name, {
-      cert: certificate,
-      privkey: this.#key.privateKey
-        .export({ type: "pkcs8", format: "pem" })
-        .toString(),
-      chain,
-      fullchain: certificate + chain,
     });
     this.#version += 1;
     this.#fingerprint = await this.bed.onDisk(name);
     for (const kind of kinds)
-      await rm(certbot.archive(name, kind, this.#version - 5), { force: true });
+      await rm(this.bed.certbot.archive(name, kind, this.#version - 5), {
+        force: true,
+      });
   }
 
   /** What Certbot gives a hook. */

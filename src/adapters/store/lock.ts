@@ -28,8 +28,8 @@ export interface LockRequest {
   readonly signal: AbortSignal;
 }
 
-/** Released by `await using`, or when the process ends. */
-export interface Lock extends AsyncDisposable {
+/** Released by `using`, or when the process ends. */
+export interface Lock extends Disposable {
   readonly waitedMs: number;
 }
 
@@ -123,12 +123,11 @@ function heldLock(descriptor: number, runDir: string, waitedMs: number): Lock {
   let isReleased = false;
   return {
     waitedMs,
-    [Symbol.asyncDispose]() {
-      if (isReleased) return Promise.resolve();
+    [Symbol.dispose]() {
+      if (isReleased) return;
       isReleased = true;
       withdraw(runDir);
       closeSync(descriptor);
-      return Promise.resolve();
     },
   };
 }

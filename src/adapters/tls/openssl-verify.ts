@@ -52,8 +52,7 @@ export async function opensslVerify(
   leaves: readonly string[],
   question: VerifyQuestion,
 ): Promise<readonly VerifyResult[]> {
-  const isTogether = leaves.length > 1 && !question.signal.aborted;
-  const together = isTogether ? await askTogether(leaves, question) : [];
+  const together = leaves.length > 1 ? await askTogether(leaves, question) : [];
   const results: VerifyResult[] = [];
   for (const [index, leaf] of leaves.entries())
     results.push(together[index] ?? (await askAlone(leaf, question)));
@@ -65,7 +64,36 @@ async function askTogether(
   leaves: readonly string[],
   question: VerifyQuestion,
 ): Promise<readonly (VerifyResult | null)[]> {
-  const { temporaryDir, untrusted } = question;
+  const { files, result } = await call(question, { leaves });
+  const answers = readAnswers(result);
+  return files.map((file) => answers.get(file) ?? null);
+}
+
+async function askAlone(
+  leaf: string,
+  question: VerifyQuestion,
+): Promise<VerifyResult> {
+  const { result } = await call(question, { leaves: [], input: leaf });
+  return readAnswer(result);
+}
+
+interface Called {
+  /** Where the leaves were written for it; none where they were not. */
+  readonly files: readonly string[];
+  readonly result: Ended;
+}
+
+/** Leaves are handed over as files, or one on standard input, which takes no room on a disk. */
+async function call(
+  question: VerifyQuestion,
+  {
+    leaves,
+    input,
+  }: { readonly leaves: readonly string[]; readonly input?: string },
+): Promise<Called> {
+  const { temporaryDir, untrusted, signal } = question;
+  // The directory may be gone with whoever has stopped.
+  if (signal.aborted) return notAsked("openssl verify was stopped");
   const others = untrusted === null ? [] : [untrusted];
   try {
     return await withScratchFiles(
@@ -73,50 +101,31 @@ async function askTogether(
       [...leaves, ...others],
       async (paths) => {
         const files = paths.slice(0, leaves.length);
-        const result = await run(question, {
-          untrustedFile: paths[leaves.length],
-          files,
-        });
-        const answers = readAnswers(result);
-        return files.map((file) => answers.get(file) ?? null);
+        const untrustedFile = paths[leaves.length];
+        const result = await run(question, { untrustedFile, files, input });
+        return { files, result };
       },
     );
   } catch (error) {
-    if (error instanceof NoScratchFile) return [];
+    if (error instanceof NoScratchFile) return notAsked(error.message);
     throw error;
   }
 }
 
-async function askAlone(
-  leaf: string,
-  question: VerifyQuestion,
-): Promise<VerifyResult> {
-  const { temporaryDir, untrusted, signal } = question;
-  // The directory may be gone with whoever has stopped.
-  if (signal.aborted) return failed("openssl verify was stopped");
-  const others = untrusted === null ? [] : [untrusted];
-  try {
-    return await withScratchFiles(
-      temporaryDir,
-      others,
-      async ([untrustedFile]) =>
-        readAnswer(await run(question, { untrustedFile, input: leaf })),
-    );
-  } catch (error) {
-    if (error instanceof NoScratchFile) return failed(error.message);
-    throw error;
-  }
+function notAsked(reason: string): Called {
+  return { files: [], result: { kind: "not-asked", reason } };
 }
 
 function failed(reason: string): VerifyResult {
   return { kind: "failed", reason };
 }
 
-interface Call {
+interface Handed {
   readonly untrustedFile: string | undefined;
-  /** The leaves, or one on standard input. */
-  readonly files?: readonly string[];
-  readonly input?: string;
+  /** Leaves. */
+  readonly files: readonly string[];
+  /** A leaf. */
+  readonly input: string | undefined;
 }
 
 type Ended =
@@ -128,7 +137,7 @@ type Ended =
  */
 async function run(
   question: VerifyQuestion,
-  { untrustedFile, files = [], input }: Call,
+  { untrustedFile, files, input }: Handed,
 ): Promise<Ended> {
   const program = await findProgram("openssl");
   if (program.kind !== "found")

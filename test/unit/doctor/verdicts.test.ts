@@ -3,11 +3,7 @@ import { mountOf, parseMounts } from "../../../src/adapters/files/mounts.ts";
 import { parseUnits } from "../../../src/adapters/systemd/units.ts";
 import { judgeKey, usersOf } from "../../../src/doctor/certificates.ts";
 import { judgeFile } from "../../../src/doctor/copies.ts";
-import {
-  isRetry,
-  judgeNode,
-  judgeRetry,
-} from "../../../src/doctor/livecert.ts";
+import { judgeNode } from "../../../src/doctor/livecert.ts";
 import {
   judgeBindMounts,
   judgeFileSystem,
@@ -20,6 +16,7 @@ import {
   startsRenewal,
   type Schedule,
 } from "../../../src/doctor/renewal.ts";
+import { isRetry, judgeRetry } from "../../../src/doctor/retry.ts";
 import { cronLines } from "../../../src/doctor/schedule.ts";
 
 const debianEntry = String.raw`0 */12 * * * root test -x /usr/bin/certbot -a \! -d /run/systemd/system && certbot -q renew`;

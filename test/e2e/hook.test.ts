@@ -1,4 +1,5 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HostBed } from "../support/host.ts";
@@ -102,6 +103,29 @@ describe("livecert hook", () => {
     });
     expect(stdout).toContain("deployed");
     expect(stdout.endsWith("\nyes\n")).toBe(true);
+  });
+
+  it("keeps the program compiled for the next, as deploy does unless it only tries", async () => {
+    const { runDirectory } = host.livecert;
+    const hook = join(runDirectory, "hook.code");
+    const deploy = join(runDirectory, "deploy.code");
+    await rm(hook, { force: true });
+    await host.renew(name, subject);
+    const keptBy = async (kept: string, words: readonly string[]) => {
+      const { exitCode } = await host.livecert.run(words, {
+        environment: environment(),
+      });
+      expect(exitCode).toBe(0);
+      return existsSync(kept) ? (await stat(kept)).ino : null;
+    };
+    const first = await keptBy(hook, ["hook"]);
+    expect(first).not.toBeNull();
+    // V8 has accepted it, or it would have been written again.
+    expect(await keptBy(hook, ["hook"])).toBe(first);
+    expect(await keptBy(deploy, ["deploy", "--dry-run"])).toBeNull();
+    const second = await keptBy(deploy, ["deploy"]);
+    expect(second).not.toBeNull();
+    expect(await keptBy(deploy, ["deploy"])).toBe(second);
   });
 
   it("leaves nothing running that holds its output", async () => {

@@ -13,6 +13,7 @@ export async function run(
   invocation: Invocation<DeployArguments>,
 ): Promise<number> {
   const { force, dryRun, lineages } = invocation.arguments;
+  if (dryRun) invocation.leaveNoTrace();
   const world = await composeWorld(invocation, { isDryRun: dryRun });
   const request: RunRequest = {
     run: newRunId(),

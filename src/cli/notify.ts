@@ -4,6 +4,7 @@ import { tellSyslog } from "../adapters/log/syslog.ts";
 import { isFailure } from "../core/decision/outcome.ts";
 import type { PendingEntry } from "../core/decision/record.ts";
 import type { LineageReport, RunDocument } from "../core/report/document.ts";
+import { pendingKey } from "../core/settings/publications.ts";
 import type { World } from "../pipeline/world.ts";
 import { sendWaiting } from "../service/delivery.ts";
 import { readPresence } from "../service/presence.ts";
@@ -12,21 +13,51 @@ import type { Invocation } from "./invocation.ts";
 /** What a run may give to sending at its end; the next one, or the retry timer, goes on. */
 const atEndMs = 900;
 
-/** One line per failed lineage through syslog, where there is no terminal; repeated failures at growing distance. */
+/** What failed of a run: a lineage, or what was to be published of one. */
+type Failed = Pick<LineageReport, "outcome" | "reason" | "remedy"> & {
+  readonly name: string;
+  /** Of the last attempt; null where none could be kept. */
+  readonly pending: PendingEntry | null;
+};
+
+/** One line for each failure through syslog, where there is no terminal; repeated failures at growing distance. */
 export async function reportFailure(
   { stderr }: Pick<Invocation<unknown>, "stderr">,
   world: World,
   document: RunDocument,
 ): Promise<void> {
-  const failed = document.lineages.filter(
-    ({ outcome }) => outcome !== null && isFailure(outcome),
-  );
-  if (failed.length === 0 || stderr.terminal) return;
+  if (stderr.terminal) return;
+  for (const failed of await failuresOf(world, document))
+    if (isWorthTelling(world, failed)) await tellSyslog(sentence(failed));
+}
+
+async function failuresOf(
+  world: World,
+  { lineages, publications }: RunDocument,
+): Promise<readonly Failed[]> {
+  const hasFailed = ({ outcome }: Pick<Failed, "outcome">): boolean =>
+    outcome !== null && isFailure(outcome);
+  const sources = lineages.filter(hasFailed);
+  const published = publications.filter(hasFailed);
+  if (sources.length + published.length === 0) return [];
   const pending = await world.store.pending.list();
-  for (const report of failed) {
-    if (isWorthTelling(world, report, pendingFor(report, pending)))
-      await tellSyslog(sentence(report));
-  }
+  const keys = new Map(
+    world.settings.publish.map((one) => [one.name, pendingKey(one)]),
+  );
+  const ofSources = pending.filter(
+    ({ key }) => key === null || ![...keys.values()].includes(key),
+  );
+  return [
+    ...sources.map((report) => ({
+      ...report,
+      name: report.name ?? report.path,
+      pending: pendingFor(report, ofSources),
+    })),
+    ...published.map((report) => ({
+      ...report,
+      pending: pending.find(({ key }) => key === keys.get(report.name)) ?? null,
+    })),
+  ];
 }
 
 /**
@@ -76,8 +107,7 @@ function pendingFor(
  */
 function isWorthTelling(
   { now, settings }: World,
-  { outcome }: LineageReport,
-  pending: PendingEntry | null,
+  { outcome, pending }: Failed,
 ): boolean {
   if (pending === null) return true;
   if (outcome === "not-running") {
@@ -90,13 +120,7 @@ function isWorthTelling(
   return Number.isInteger(Math.log2(pending.attempts));
 }
 
-function sentence({
-  name,
-  path,
-  outcome,
-  reason,
-  remedy,
-}: LineageReport): string {
-  const what = `${name ?? path}: ${outcome ?? "failed"}: ${reason ?? "see livecert status"}`;
+function sentence({ name, outcome, reason, remedy }: Failed): string {
+  const what = `${name}: ${outcome ?? "failed"}: ${reason ?? "see livecert status"}`;
   return remedy === null ? what : `${what}; ${remedy}`;
 }

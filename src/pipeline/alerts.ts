@@ -107,6 +107,8 @@ interface Look {
   readonly conditions: readonly Condition[];
   /** Of the sources that it looked at. */
   readonly sources: ReadonlySet<string>;
+  /** Of those whose Nginx a Certbot may have stopped: what was wrong with them is neither there nor over. */
+  readonly deferred: ReadonlySet<string>;
   /** Every source of the target was looked at, or is known to be served as it is on disk. */
   readonly isWhole: boolean;
 }
@@ -119,7 +121,10 @@ function wasLookedAt(
   { target, source }: Incident,
 ): boolean {
   const look = looks.find((one) => one.target === target);
-  if (look !== undefined) return look.isWhole || look.sources.has(source);
+  if (look !== undefined)
+    return (
+      !look.deferred.has(source) && (look.isWhole || look.sources.has(source))
+    );
   return (
     request.scope.kind !== "named" &&
     !world.targets.some(({ name }) => name === target)
@@ -146,6 +151,11 @@ async function lookOf(
     target,
     isWhole,
     sources: new Set(seen.map(({ source }) => source)),
+    deferred: new Set(
+      concluded
+        .filter(({ outcome }) => outcome === "deferred")
+        .map(({ assessment }) => identityOf(assessment.candidate).source),
+    ),
     conditions: distinct([
       ...concluded.flatMap((one) => failureOf(world, one) ?? []),
       ...[...merged(seen), ...settled].flatMap((one) =>
@@ -181,6 +191,7 @@ function lookAtPublications(
     target,
     isWhole: publications !== null && scope.kind !== "named",
     sources: new Set(publications?.map(({ name }) => name)),
+    deferred: new Set(),
     conditions: (publications ?? []).flatMap(
       ({ name, outcome, reason, remedy }) => {
         const kind = outcome === null ? null : failureKind(outcome);

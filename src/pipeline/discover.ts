@@ -30,6 +30,8 @@ export interface Discovery {
   /** Of the dump that Nginx is known to run; null where that is not known. */
   readonly loadedDigest: string | null;
   readonly files: readonly FileIdentity[];
+  /** One of them was changed while Nginx read them: the dump may hold what it was before. */
+  readonly wasEdited: boolean;
   /** Files of the dump that Nginx has not loaded yet. */
   readonly pendingFiles: readonly FileIdentity[];
   readonly known: Known;
@@ -66,17 +68,35 @@ export async function discover(
     digest: null,
     loadedDigest: null,
     files: [],
+    wasEdited: false,
     pendingFiles: [],
     known,
   });
   if (state.kind !== "running") return undumped("unknown", [state.reason]);
+  const askedAt = world.now();
   const dumping = target.dump(world.signal);
   // While Nginx starts and reads its files.
   setImmediate(prepareToProbe);
   const dump = await dumping;
   if (dump.kind === "refused") return undumped("refused", dump.errors);
   if (dump.kind === "failed") return undumped("unknown", [dump.reason]);
-  return dumped({ target, state, known, dump });
+  const found = await dumped({ target, state, known, dump });
+  const reading = { fromMs: askedAt.getTime(), toMs: world.now().getTime() };
+  return {
+    ...found,
+    wasEdited: found.files.some((file) => wasChangedDuring(file, reading)),
+  };
+}
+
+/** The kernel stamps files by a clock that ticks every few milliseconds. */
+const coarseMs = 20;
+
+function wasChangedDuring(
+  { changedNs }: FileIdentity,
+  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
+): boolean {
+  const changedMs = Number(BigInt(changedNs) / 1_000_000n);
+  return changedMs >= fromMs - coarseMs && changedMs <= toMs;
 }
 
 async function dumped(input: {
@@ -84,7 +104,7 @@ async function dumped(input: {
   state: RunningState;
   known: Known;
   dump: Extract<DumpResult, { kind: "ok" }>;
-}): Promise<Discovery> {
+}): Promise<Omit<Discovery, "wasEdited">> {
   const { target, state, known, dump } = input;
   const digest = createHash("sha256").update(dump.text).digest("hex");
   const model = isKept(known.model, digest)

@@ -211,6 +211,8 @@ async function recordPending(
   concluded: Concluded,
 ): Promise<Written> {
   const { outcome, assessment } = concluded;
+  // Nginx could not be looked at: what had failed before has not gone.
+  if (outcome === "deferred") return written;
   const earlier = await world.store.pending.get(id);
   if (!isFailure(outcome))
     return earlier === null ? written : world.store.pending.remove(id);

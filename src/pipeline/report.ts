@@ -49,23 +49,30 @@ export function reportRun(
   });
 }
 
-/** Of the first target that has something to say; several are told apart by their probes. */
+/** Of all targets together; several are told apart by their probes. The master is the first target's. */
 function reportNginx(results: readonly TargetResult[]): NginxReport | null {
   const discovery = results[0]?.discovery;
   if (discovery === undefined) return null;
-  const { state, configuration } = discovery;
+  const { state } = discovery;
   return {
-    configOk: configuration === "unknown" ? null : configuration === "ok",
+    configOk: isConfigurationOk(results),
     masterPid: state.kind === "running" ? state.generation.master.pid : null,
-    configPending: pendingNow(results[0]),
+    configPending: results.flatMap(pendingNow),
     draining: drainingNow(results),
     errors: results.flatMap((result) => result.discovery.errors),
   };
 }
 
+/** One that is refused is not ok, whatever the others say; null: no Nginx could be asked. */
+function isConfigurationOk(results: readonly TargetResult[]): boolean | null {
+  const verdicts = results.map(({ discovery }) => discovery.configuration);
+  if (verdicts.includes("refused")) return false;
+  return verdicts.includes("ok") ? true : null;
+}
+
 /** A reload has loaded them. */
-function pendingNow(result: TargetResult | undefined): readonly string[] {
-  if (result === undefined || result.reloads > 0) return [];
+function pendingNow(result: TargetResult): readonly string[] {
+  if (result.reloads > 0) return [];
   return result.discovery.pendingFiles.map(({ path }) => path);
 }
 

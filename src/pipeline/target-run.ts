@@ -3,7 +3,7 @@ import { filesKey } from "../core/decision/generations.ts";
 import type { Target } from "../ports.ts";
 import { carryOut } from "./carry-out.ts";
 import { conclude, type TargetResult } from "./conclude.ts";
-import { identifyFiles, type Examined } from "./examine.ts";
+import { identifyFiles, sourceId, type Examined } from "./examine.ts";
 import {
   casesBroughtAlong,
   casesToReload,
@@ -23,12 +23,14 @@ export interface TargetRun {
 /** Files that change between look and reload are looked at again, but not for ever. */
 const looks = 3;
 
-export async function runTarget(run: TargetRun): Promise<TargetResult> {
+export async function runTarget(given: TargetRun): Promise<TargetResult> {
+  let run = given;
   for (let look = 1; look < looks; look++) {
     const plan = await planRun(run);
     const reloading = casesToReload(plan);
     if (reloading.length === 0) return conclude(run, plan, null);
-    if (!(await hasChanged(run, plan)))
+    const changed = await changedSince(run, plan);
+    if (changed === null)
       return conclude(
         run,
         plan,
@@ -40,6 +42,7 @@ export async function runTarget(run: TargetRun): Promise<TargetResult> {
     run.world.log.info("files changed during the run", {
       target: run.target.name,
     });
+    run = { ...run, examined: without(run.examined, changed) };
   }
   const plan = await planRun({
     ...run,
@@ -48,21 +51,32 @@ export async function runTarget(run: TargetRun): Promise<TargetResult> {
   return conclude(run, plan, null);
 }
 
-/** Whether a file that was read for this plan is another one by now. */
-async function hasChanged(
+/** What was read for this plan and is something else by now: ids of sources, none where only the configuration is. null: nothing. */
+async function changedSince(
   { target }: TargetRun,
   { discovery, cases }: Plan,
-): Promise<boolean> {
+): Promise<readonly string[] | null> {
   const configuration = await target.identify(
     discovery.files.map(({ path }) => path),
   );
-  if (filesKey(configuration) !== filesKey(discovery.files)) return true;
-  const sources = await Promise.all(
-    cases.map(async ({ assessment: { candidate, examined } }) => {
-      return (
-        filesKey(await identifyFiles(candidate.files)) !== examined.filesKey
-      );
-    }),
+  const isOtherConfiguration =
+    discovery.wasEdited ||
+    filesKey(configuration) !== filesKey(discovery.files);
+  const changed = await Promise.all(
+    cases.map(async ({ assessment: { candidate, examined } }) =>
+      filesKey(await identifyFiles(candidate.files)) === examined.filesKey
+        ? []
+        : [sourceId(candidate.files)],
+    ),
   );
-  return sources.some((changed) => changed);
+  const sources = changed.flat();
+  return isOtherConfiguration || sources.length > 0 ? sources : null;
+}
+
+/** They are examined anew when they are looked at again. */
+function without(
+  examined: TargetRun["examined"],
+  sources: readonly string[],
+): TargetRun["examined"] {
+  return new Map([...examined].filter(([source]) => !sources.includes(source)));
 }

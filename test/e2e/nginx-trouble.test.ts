@@ -413,6 +413,56 @@ describe("a reload command that lies", () => {
   });
 });
 
+describe("what others change while Nginx tests its configuration", () => {
+  it("is looked at again where it is the lineage that the hook is about", async () => {
+    await using bed = await renewed();
+    const { host, address } = bed;
+    const key = join(host.certbot.live("a.test"), "privkey.pem");
+    const program = await meddlingProgram(host, `chmod 640 '${key}'`);
+    const { exitCode, stdout } = await host.livecert.run(
+      ["hook", "--nginx-bin", program],
+      { environment: { RENEWED_LINEAGE: host.certbot.live("a.test") } },
+    );
+    expect(stdout).toContain("deployed");
+    expect(exitCode).toBe(0);
+    expect(await host.isLive("a.test", address)).toBe(true);
+    expect(await host.nginx.reconfigurations()).toBe(1);
+  });
+
+  it("is not loaded untested where it is the configuration", async () => {
+    await using bed = await renewed();
+    const { host } = bed;
+    const program = await meddlingProgram(
+      host,
+      `echo 'frobnicate on;' >>'${host.nginx.configuration}'`,
+    );
+    const options = ["--nginx-bin", program];
+    const document = await host.livecert.document(["deploy", ...options]);
+    expect(document).toMatchObject({ outcome: "config-invalid", exitCode: 4 });
+    expect(await host.nginx.reconfigurations()).toBe(0);
+  });
+});
+
+/** A wrapper around the real Nginx that does something when the first test has ended but before that is told. */
+async function meddlingProgram(
+  host: HostBed,
+  something: string,
+): Promise<string> {
+  const program = join(host.directory, "nginx");
+  const done = join(host.directory, "done");
+  await writeFile(
+    program,
+    `#!/bin/sh
+${nginxProgram} "$@"
+code=$?
+case "$*" in *-T*) [ -e '${done}' ] || { : >'${done}'; ${something}; };; esac
+exit $code
+`,
+  );
+  await chmod(program, 0o755);
+  return program;
+}
+
 /** A wrapper around the real Nginx that answers `-s reload` with success and does nothing. */
 async function lyingProgram(host: HostBed): Promise<{
   readonly program: string;

@@ -5,7 +5,7 @@ export interface PublicationRecord {
   readonly schema: 1;
   readonly name: string;
   readonly lineage: Lineage;
-  /** Newest first; only what is still kept beside the published files. */
+  /** In the order in which one goes back, the newest in front; only what is still kept beside the published files. */
   readonly versions: readonly PublishedVersion[];
   /** Id of the version that is published. */
   readonly current: string | null;
@@ -50,12 +50,17 @@ export function versionId(at: Date, fingerprint256: string): string {
 /** What was there before livecert: older than every version, and made only where more than one is kept. */
 export const adoptedId = "00000000T000000Z-before";
 
-/** A new version on top; those beyond `keep` are forgotten. */
+/**
+ * A new version on top, and under it the one that it replaces: after a rollback that is an older one, and what was taken back
+ * is not gone back to first. Those beyond `keep` are forgotten.
+ */
 export function withVersion(
-  versions: readonly PublishedVersion[],
+  { versions, current }: Pick<PublicationRecord, "versions" | "current">,
   version: PublishedVersion,
   keep: number,
 ): readonly PublishedVersion[] {
   const older = versions.filter(({ id }) => id !== version.id);
-  return [version, ...older].slice(0, keep);
+  const replaced = older.filter(({ id }) => id === current);
+  const others = older.filter(({ id }) => id !== current);
+  return [version, ...replaced, ...others].slice(0, keep);
 }

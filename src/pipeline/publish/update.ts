@@ -119,7 +119,9 @@ async function publishNew(
     adopt: mayAdopt ? adoptedId : null,
   });
   if (result.kind === "failed") return failed(task, lineage, record, result);
-  const before = result.adopted ? [adoptedVersion(world)] : known;
+  const before = result.adopted
+    ? { versions: [adoptedVersion(world)], current: adoptedId }
+    : { versions: known, current: record?.current ?? null };
   const newer: PublicationRecord = {
     schema: 1,
     name: setting.name,

@@ -143,8 +143,21 @@ describe("versions", () => {
   });
 
   it("are kept up to a number, the newest first", () => {
-    const kept = withVersion(record.versions, version("3"), 2);
+    const kept = withVersion(record, version("3"), 2);
     expect(kept.map(({ id }) => id)).toEqual(["3", "2"]);
+  });
+
+  it("have what was taken back below what had taken its place", () => {
+    const back = { ...record, current: "1" };
+    expect(withVersion(back, version("3"), 3).map(({ id }) => id)).toEqual([
+      "3",
+      "1",
+      "2",
+    ]);
+    expect(withVersion(back, version("3"), 2).map(({ id }) => id)).toEqual([
+      "3",
+      "1",
+    ]);
   });
 
   it("are gone back through one by one", () => {

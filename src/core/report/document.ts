@@ -21,7 +21,9 @@ export interface RunDocument {
 }
 
 export interface NginxReport {
+  /** false where one of several targets refuses its own; null where none could be asked. */
   readonly configOk: boolean | null;
+  /** The first target's. */
   readonly masterPid: number | null;
   /** Files on disk that Nginx has not loaded. */
   readonly configPending: readonly string[];

@@ -49,47 +49,14 @@ export const nothingKnown: Known = {
   meanings: new Map(),
 };
 
-/**
- * Each text is held once, and those that were known before go on being used: of the memory that ten thousand lineages take,
- * texts that came again and again were a third.
- */
-export function toKnown(surroundings: Surroundings, before: Known): Known {
+export function toKnown(surroundings: Surroundings): Known {
   const { sources, lineages, records, meanings } = surroundings;
-  const once = holdOnce(before);
   return {
     sources,
-    lineages: new Map(lineages.map(([path, name]) => [once(path), once(name)])),
-    records: new Map(
-      records.map(([subject, ids]) => [once(subject), ids.map(once)]),
-    ),
-    meanings: new Map(
-      meanings.map(([directory, all]) => [
-        once(directory),
-        all.map((meaning) =>
-          meaning.kind === "subject"
-            ? { ...meaning, subject: once(meaning.subject) }
-            : meaning,
-        ),
-      ]),
-    ),
+    lineages: new Map(lineages),
+    records: new Map(records),
+    meanings: new Map(meanings),
   };
-}
-
-function holdOnce({
-  lineages,
-  records,
-  meanings,
-}: Known): (text: string) => string {
-  const held = new Map<string, string>();
-  const once = (text: string): string => {
-    const found = held.get(text);
-    if (found === undefined) held.set(text, text);
-    return found ?? text;
-  };
-  for (const directory of meanings.keys()) once(directory);
-  for (const name of lineages.values()) once(name);
-  for (const ids of records.values()) ids.forEach(once);
-  return once;
 }
 
 export function placesOf({ meanings }: Known): readonly Place[] {

@@ -321,7 +321,7 @@ class WatchLoop implements AsyncDisposable {
   async #arm(surroundings: Surroundings): Promise<void> {
     if (this.#options.signal.aborted) return;
     const isFirst = this.#known === nothingKnown;
-    this.#known = toKnown(surroundings, this.#known);
+    this.#known = toKnown(surroundings);
     const fresh = await this.#watching.arm(placesOf(this.#known));
     const subjects = new Set(
       fresh.flatMap((directory) => subjectsOf(this.#meaningsOf(directory))),

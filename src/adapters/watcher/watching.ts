@@ -77,7 +77,7 @@ export function openWatching(options: WatchingOptions): Watching {
       const fresh: string[] = [];
       for (const place of places) {
         const existing = nearestExisting(place.directory);
-        const identity = identityAt(place.directory, existing);
+        const identity = identityOf(existing);
         if (watches.get(place.directory)?.identity === identity) continue;
         await drop(place.directory);
         const close = startWatch(place, existing, options, onDead);
@@ -236,19 +236,13 @@ function nearestExisting(directory: string): string {
 
 const absent = "absent";
 
-/** What is watched for it. Of ten thousand watches those on the directory itself hold no text twice. */
-function identityAt(directory: string, existing: string): string {
-  const identity = identityOf(existing);
-  return existing === directory ? identity : `${existing}:${identity}`;
-}
-
 /** Inode numbers are used again at once, so the birth counts too. */
 function identityOf(directory: string): string {
   try {
     const stats = statSync(directory, { bigint: true, throwIfNoEntry: false });
     if (stats?.isDirectory() !== true) return absent;
     const { dev, ino, birthtimeNs } = stats;
-    return [dev, ino, birthtimeNs].join(":");
+    return [directory, dev, ino, birthtimeNs].join(":");
   } catch {
     return absent;
   }

@@ -5,6 +5,7 @@ import { isFailure } from "../core/decision/outcome.ts";
 import type { PendingEntry } from "../core/decision/record.ts";
 import type { LineageReport, RunDocument } from "../core/report/document.ts";
 import { pendingKey } from "../core/settings/publications.ts";
+import { isPublication } from "../pipeline/pending.ts";
 import type { World } from "../pipeline/world.ts";
 import { sendWaiting } from "../service/delivery.ts";
 import { readPresence } from "../service/presence.ts";
@@ -41,12 +42,7 @@ async function failuresOf(
   const published = publications.filter(hasFailed);
   if (sources.length + published.length === 0) return [];
   const pending = await world.store.pending.list();
-  const keys = new Map(
-    world.settings.publish.map((one) => [one.name, pendingKey(one)]),
-  );
-  const ofSources = pending.filter(
-    ({ key }) => key === null || ![...keys.values()].includes(key),
-  );
+  const ofSources = pending.filter((entry) => !isPublication(world, entry));
   return [
     ...sources.map((report) => ({
       ...report,
@@ -55,7 +51,7 @@ async function failuresOf(
     })),
     ...published.map((report) => ({
       ...report,
-      pending: pending.find(({ key }) => key === keys.get(report.name)) ?? null,
+      pending: pending.find(({ key }) => key === pendingKey(report)) ?? null,
     })),
   ];
 }

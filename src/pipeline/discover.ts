@@ -80,37 +80,24 @@ export async function discover(
   const dump = await dumping;
   if (dump.kind === "refused") return undumped("refused", dump.errors);
   if (dump.kind === "failed") return undumped("unknown", [dump.reason]);
-  const found = await dumped({ target, state, known, dump });
-  const reading = { fromMs: askedAt.getTime(), toMs: world.now().getTime() };
-  return {
-    ...found,
-    wasEdited: found.files.some((file) => wasChangedDuring(file, reading)),
-  };
-}
-
-/** The kernel stamps files by a clock that ticks every few milliseconds. */
-const coarseMs = 20;
-
-function wasChangedDuring(
-  { changedNs }: FileIdentity,
-  { fromMs, toMs }: { readonly fromMs: number; readonly toMs: number },
-): boolean {
-  const changedMs = Number(BigInt(changedNs) / 1_000_000n);
-  return changedMs >= fromMs - coarseMs && changedMs <= toMs;
+  return dumped({ world, target, state, known, dump, askedAt });
 }
 
 async function dumped(input: {
+  world: World;
   target: Target;
   state: RunningState;
   known: Known;
   dump: Extract<DumpResult, { kind: "ok" }>;
-}): Promise<Omit<Discovery, "wasEdited">> {
-  const { target, state, known, dump } = input;
+  askedAt: Date;
+}): Promise<Discovery> {
+  const { world, target, state, known, dump, askedAt } = input;
   const digest = createHash("sha256").update(dump.text).digest("hex");
   const model = isKept(known.model, digest)
     ? known.model.model
     : readModel(dump.text, { prefix: dump.prefix, hostname: hostname() });
   const files = await target.identify(model.files);
+  const reading = { from: askedAt, to: world.now() };
   const loadedDigest = loadedDigestOf(known, state);
   const pendingFiles =
     loadedDigest === digest
@@ -127,9 +114,21 @@ async function dumped(input: {
     digest,
     loadedDigest: isPending ? loadedDigest : digest,
     files,
+    wasEdited: files.some((file) => wasChangedDuring(file, reading)),
     pendingFiles,
     known,
   };
+}
+
+/** The kernel stamps files by a clock that ticks every few milliseconds. */
+const coarseMs = 20;
+
+function wasChangedDuring(
+  { changedNs }: FileIdentity,
+  { from, to }: { readonly from: Date; readonly to: Date },
+): boolean {
+  const changedMs = Number(BigInt(changedNs) / 1_000_000n);
+  return changedMs >= from.getTime() - coarseMs && changedMs <= to.getTime();
 }
 
 /** The state has the model of this dump as this very reader would make it on this machine. */

@@ -77,7 +77,7 @@ function idOf({ certificate, key }: PendingEntry): string {
 }
 
 /** What could not be published, where it still is to be published. */
-function isPublication(world: World, { key }: PendingEntry): boolean {
+export function isPublication(world: World, { key }: PendingEntry): boolean {
   return world.settings.publish.some((setting) => pendingKey(setting) === key);
 }
 

@@ -3,7 +3,7 @@ import { filesKey } from "../core/decision/generations.ts";
 import type { Target } from "../ports.ts";
 import { carryOut } from "./carry-out.ts";
 import { conclude, type TargetResult } from "./conclude.ts";
-import { identifyFiles, sourceId, type Examined } from "./examine.ts";
+import { identifyFiles, type Examined } from "./examine.ts";
 import {
   casesBroughtAlong,
   casesToReload,
@@ -20,7 +20,7 @@ export interface TargetRun {
   readonly examined: ReadonlyMap<string, Examined>;
 }
 
-/** Files that change between look and reload are looked at again, but not for ever. */
+/** Files that change between look and reload are looked at again, all of them, but not for ever. */
 const looks = 3;
 
 export async function runTarget(given: TargetRun): Promise<TargetResult> {
@@ -29,8 +29,7 @@ export async function runTarget(given: TargetRun): Promise<TargetResult> {
     const plan = await planRun(run);
     const reloading = casesToReload(plan);
     if (reloading.length === 0) return conclude(run, plan, null);
-    const changed = await changedSince(run, plan);
-    if (changed === null)
+    if (!(await hasChanged(run, plan)))
       return conclude(
         run,
         plan,
@@ -42,7 +41,7 @@ export async function runTarget(given: TargetRun): Promise<TargetResult> {
     run.world.log.info("files changed during the run", {
       target: run.target.name,
     });
-    run = { ...run, examined: without(run.examined, changed) };
+    run = { ...run, examined: new Map() };
   }
   const plan = await planRun({
     ...run,
@@ -51,32 +50,22 @@ export async function runTarget(given: TargetRun): Promise<TargetResult> {
   return conclude(run, plan, null);
 }
 
-/** What was read for this plan and is something else by now: ids of sources, none where only the configuration is. null: nothing. */
-async function changedSince(
+/** Whether a file that was read for this plan is another one by now. */
+async function hasChanged(
   { target }: TargetRun,
   { discovery, cases }: Plan,
-): Promise<readonly string[] | null> {
+): Promise<boolean> {
+  if (discovery.wasEdited) return true;
   const configuration = await target.identify(
     discovery.files.map(({ path }) => path),
   );
-  const isOtherConfiguration =
-    discovery.wasEdited ||
-    filesKey(configuration) !== filesKey(discovery.files);
-  const changed = await Promise.all(
-    cases.map(async ({ assessment: { candidate, examined } }) =>
-      filesKey(await identifyFiles(candidate.files)) === examined.filesKey
-        ? []
-        : [sourceId(candidate.files)],
-    ),
+  if (filesKey(configuration) !== filesKey(discovery.files)) return true;
+  const sources = await Promise.all(
+    cases.map(async ({ assessment: { candidate, examined } }) => {
+      return (
+        filesKey(await identifyFiles(candidate.files)) !== examined.filesKey
+      );
+    }),
   );
-  const sources = changed.flat();
-  return isOtherConfiguration || sources.length > 0 ? sources : null;
-}
-
-/** They are examined anew when they are looked at again. */
-function without(
-  examined: TargetRun["examined"],
-  sources: readonly string[],
-): TargetRun["examined"] {
-  return new Map([...examined].filter(([source]) => !sources.includes(source)));
+  return sources.some((changed) => changed);
 }

@@ -232,7 +232,7 @@ export function mainFile(setting: PublicationSetting): string {
 }
 
 /** How a publication that failed is known among what is pending, where a source has its key: no path is like it. */
-export function pendingKey({ name }: PublicationSetting): string {
+export function pendingKey({ name }: Pick<PublicationSetting, "name">): string {
   return `publication ${name}`;
 }
 

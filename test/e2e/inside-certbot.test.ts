@@ -295,6 +295,12 @@ describe("the hook between a pre_hook that stops Nginx and a post_hook that star
     expect(await syslog.messages()).toEqual([
       expect.stringContaining(`livecert: ${name}: not-running: `),
     ]);
+
+    const again = await bed.renew([...only, "--deploy-hook", hook]);
+    expect(again.stdout).toContain(`${name}: deferred, Nginx is stopped`);
+    // It may still be down: neither is that forgotten nor is it told as over.
+    const pending = join(bed.livecert.stateDirectory, "v1", "pending");
+    expect(await readdir(pending)).toHaveLength(1);
     await bed.nginx.start();
     expect(await retry(bed, { through })).toEqual(["live", 0]);
   });

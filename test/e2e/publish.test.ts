@@ -19,6 +19,7 @@ import {
   publishedName as name,
 } from "../support/publication.ts";
 import { SmallDisk } from "../support/small-disk.ts";
+import { SyslogBed } from "../support/syslog.ts";
 
 /** Whether key and certificate in the volume belong together. */
 async function isPair(bed: PublicationBed): Promise<boolean> {
@@ -180,6 +181,23 @@ describe("what is not sound", () => {
       { state: "rejected", outcome: "rejected" },
     ]);
     expect(await bed.published()).toBe(good);
+  });
+
+  it("is told to syslog, where nobody reads what a timer prints", async () => {
+    await using syslog = await SyslogBed.start();
+    await using bed = await PublicationBed.create();
+    await bed.document(["deploy"]);
+    await bed.host.renew(name, {
+      notBefore: new Date("2020-01-01"),
+      notAfter: new Date("2020-04-01"),
+    });
+    await bed.document(["deploy"]);
+
+    await bed.run(["retry"], { through: syslog.through });
+
+    expect(await syslog.messages()).toContainEqual(
+      expect.stringContaining("livecert: web: rejected: "),
+    );
   });
 });
 

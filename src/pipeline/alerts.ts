@@ -2,7 +2,7 @@
  * What a run found wrong becomes incidents, and incidents become messages in the outbox. Only the holder of the lock does
  * this; who sends the messages, and when, is not its matter.
  */
-import { warningsOf, type Written } from "../adapters/store/failure.ts";
+import { warningsOf, written } from "../adapters/store/failure.ts";
 import { certificateFromDer } from "../adapters/tls/certificate.ts";
 import type { Certificate } from "../core/certificate/certificate.ts";
 import { isFailure, type Outcome } from "../core/decision/outcome.ts";
@@ -12,18 +12,14 @@ import type {
   Incident,
   IncidentKind,
 } from "../core/incidents/incident.ts";
-import {
-  outboxId,
-  type IncidentBook,
-  type OutboxEntry,
-} from "../core/incidents/record.ts";
+import type { IncidentBook } from "../core/incidents/record.ts";
 import { review } from "../core/incidents/review.ts";
 import type { PublicationReport } from "../core/report/document.ts";
 import { messagesOf } from "./alert-messages.ts";
 import type { Assessment, Candidate } from "./assess.ts";
 import { candidatesOf, lineagesOf } from "./candidates.ts";
 import type { Concluded, TargetResult } from "./conclude.ts";
-import { bookId, readBook } from "./book.ts";
+import { closeWaiting, readBook, together, writeBook } from "./book.ts";
 import { sourceId } from "./examine.ts";
 import { presentBundle, type ObservedPoint } from "./observe.ts";
 import type { RunRequest, World } from "./world.ts";
@@ -36,13 +32,14 @@ export async function keepIncidents(
   /** null: none was looked at. */
   publications: readonly PublicationReport[] | null,
 ): Promise<readonly string[]> {
-  const book = await readBook(world);
+  const book = await readBook(world, "all");
+  const waiting = await readBook(world, "waiting");
   const targets = await Promise.all(
     results.map((result) => lookOf(world, request, result)),
   );
   const looks = [...targets, lookAtPublications(world, request, publications)];
   const reviewed = review({
-    incidents: book.incidents,
+    incidents: together(book.incidents, waiting.incidents),
     conditions: looks.flatMap(({ conditions }) => conditions),
     wasLookedAt: (incident) => wasLookedAt(world, request, looks, incident),
     isHeard: world.settings.notify.length > 0,
@@ -52,14 +49,15 @@ export async function keepIncidents(
   const messages = await messagesOf(world, request, reviewed.announcements);
   const isComplete =
     targets.length > 0 && targets.every(({ isWhole }) => isWhole);
-  return warningsOf(
-    await writeBook(world, book, {
-      schema: 1,
-      reviewedAt: isComplete ? reviewDay(world, book) : book.reviewedAt,
-      incidents: reviewed.incidents,
-      unsent: [...book.unsent, ...messages],
-    }),
-  );
+  const kept = await writeBook(world, "all", book, {
+    schema: 1,
+    reviewedAt: isComplete ? reviewDay(world, book) : book.reviewedAt,
+    incidents: reviewed.incidents,
+    unsent: [...book.unsent, ...waiting.unsent, ...messages],
+  });
+  const isKept = kept.every(({ kind }) => kind === "written");
+  const closed = isKept ? await closeWaiting(world, waiting) : written;
+  return warningsOf([...kept, closed]);
 }
 
 const reviewedAgainMs = 3_600_000;
@@ -71,34 +69,6 @@ function reviewDay({ now }: World, { reviewedAt }: IncidentBook): string {
     Math.abs(at.getTime() - Date.parse(reviewedAt)) < reviewedAgainMs
     ? reviewedAt
     : at.toISOString();
-}
-
-/** First the book with the messages in it, then the outbox, then the book without them. */
-async function writeBook(
-  { store, settings, now }: World,
-  before: IncidentBook,
-  book: IncidentBook,
-): Promise<readonly Written[]> {
-  const isHandedOver = book.unsent.length === 0;
-  if (isHandedOver && JSON.stringify(book) === JSON.stringify(before))
-    return [];
-  const kept = await store.incidents.put(bookId, book);
-  if (kept.kind !== "written" || isHandedOver) return [kept];
-  const written: Written[] = [];
-  for (const message of book.unsent)
-    for (const { name } of settings.notify) {
-      const entry: OutboxEntry = {
-        schema: 1,
-        channel: name,
-        message,
-        attempts: 0,
-        nextAt: now().toISOString(),
-        error: null,
-      };
-      written.push(await store.outbox.put(outboxId(entry), entry));
-    }
-  if (written.some(({ kind }) => kind !== "written")) return written;
-  return [await store.incidents.put(bookId, { ...book, unsent: [] })];
 }
 
 /** What a run saw of one target. */

@@ -1,13 +1,68 @@
-import type { Store } from "../adapters/store/store.ts";
-import { emptyBook, type IncidentBook } from "../core/incidents/record.ts";
+/** Where incidents are kept, and handed over as messages. */
+import { written, type Written } from "../adapters/store/failure.ts";
+import {
+  emptyBook,
+  outboxId,
+  type IncidentBook,
+  type OutboxEntry,
+} from "../core/incidents/record.ts";
+import type { Incident } from "../core/incidents/incident.ts";
+import { keyOf } from "../core/incidents/review.ts";
+import type { World } from "./world.ts";
 
-/** There is one book. */
-export const bookId = "all";
+/** `all`: the holder of the lock writes it. `waiting`: whoever gets no lock does (waiting.ts). */
+export type BookName = "all" | "waiting";
 
-export async function readBook({
-  store,
-}: {
-  readonly store: Pick<Store, "incidents">;
-}): Promise<IncidentBook> {
-  return (await store.incidents.get(bookId)) ?? emptyBook;
+export async function readBook(
+  { store }: { readonly store: Pick<World["store"], "incidents"> },
+  name: BookName,
+): Promise<IncidentBook> {
+  return (await store.incidents.get(name)) ?? emptyBook;
+}
+
+/** First the book with the messages in it, then the outbox, then the book without them. */
+export async function writeBook(
+  { store, settings, now }: Pick<World, "store" | "settings" | "now">,
+  name: BookName,
+  before: IncidentBook,
+  book: IncidentBook,
+): Promise<readonly Written[]> {
+  const isHandedOver = book.unsent.length === 0;
+  if (isHandedOver && JSON.stringify(book) === JSON.stringify(before))
+    return [];
+  const kept = await store.incidents.put(name, book);
+  if (kept.kind !== "written" || isHandedOver) return [kept];
+  const results: Written[] = [];
+  for (const message of book.unsent)
+    for (const channel of settings.notify) {
+      const entry: OutboxEntry = {
+        schema: 1,
+        channel: channel.name,
+        message,
+        attempts: 0,
+        nextAt: now().toISOString(),
+        error: null,
+      };
+      results.push(await store.outbox.put(outboxId(entry), entry));
+    }
+  if (results.some(({ kind }) => kind !== "written")) return results;
+  return [await store.incidents.put(name, { ...book, unsent: [] })];
+}
+
+/** Once what it held stands in the book of all. */
+export async function closeWaiting(
+  { store }: Pick<World, "store">,
+  waiting: IncidentBook,
+): Promise<Written> {
+  return waiting === emptyBook ? written : store.incidents.remove("waiting");
+}
+
+/** What stands in both is as it was written down later. */
+export function together(
+  earlier: readonly Incident[],
+  later: readonly Incident[],
+): readonly Incident[] {
+  return [
+    ...new Map([...earlier, ...later].map((one) => [keyOf(one), one])).values(),
+  ];
 }

@@ -15,6 +15,7 @@ import { dueEntries, isOfOwnCertbot } from "./queue.ts";
 import { briefDocument, briefReport } from "./report.ts";
 import { run } from "./run.ts";
 import { whileLocked } from "./run-lock.ts";
+import { keepWaiting } from "./waiting.ts";
 import type { RunRequest, Scope, World } from "./world.ts";
 
 export interface LockedRunOptions {
@@ -42,24 +43,25 @@ export async function lockedRun(
       run(limited, request),
     );
   const queued = await queueAll(world, options.own);
-  const { command } = request;
-  return whileLocked(
-    world,
-    { command, waitMs: options.lockWaitMs },
-    async () => {
-      try {
-        return await underLock(
-          world,
-          request,
-          options,
-          queued.map(({ written }) => written),
-        );
-      } catch (error) {
-        if (request.trigger === "person" && isMistake(error))
-          await takeBack(world, queued);
-        throw error;
-      }
-    },
+  const { command, trigger } = request;
+  try {
+    return await whileLocked(
+      world,
+      { command, waitMs: options.lockWaitMs },
+      () => orTakeBack(world, request, options, queued),
+    );
+  } catch (error) {
+    if (trigger !== "person" && isDelay(error))
+      await keepWaiting(world, request, error);
+    throw error;
+  }
+}
+
+/** What is queued still waits, and nobody may be looking. */
+function isDelay(error: unknown): error is LivecertError {
+  return (
+    error instanceof LivecertError &&
+    (error.code === "locked" || error.code === "time-limit")
   );
 }
 
@@ -99,6 +101,26 @@ async function takeBack(
     const queued = await world.store.queue.get(entry.lineage.path);
     if (!isReplacing && queued?.entry.at === entry.at)
       await world.store.queue.removeIfUnchanged(queued);
+  }
+}
+
+async function orTakeBack(
+  world: World,
+  request: RunRequest,
+  options: LockedRunOptions,
+  queued: readonly QueuedByUs[],
+): Promise<RunDocument> {
+  try {
+    return await underLock(
+      world,
+      request,
+      options,
+      queued.map(({ written }) => written),
+    );
+  } catch (error) {
+    if (request.trigger === "person" && isMistake(error))
+      await takeBack(world, queued);
+    throw error;
   }
 }
 

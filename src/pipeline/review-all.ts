@@ -15,7 +15,7 @@ const everyMs = 12 * 3_600_000;
 /** Whether somebody listens, nobody has looked for half a day, and no Certbot is in the middle of something. */
 export async function isReviewDue(world: World): Promise<boolean> {
   if (world.settings.notify.length === 0) return false;
-  const { reviewedAt } = await readBook(world);
+  const { reviewedAt } = await readBook(world, "all");
   const agoMs =
     reviewedAt === null
       ? Infinity

@@ -79,14 +79,18 @@ function leaveToUsers(
   }));
 }
 
-/** A target that does not run and of which no lineage speaks must not be silent. */
+/** A target that does not run, or refuses its configuration, and of which no lineage speaks must not be silent. */
 function idleWarnings(results: readonly TargetResult[]): readonly string[] {
   if (results.length < 2) return [];
-  return results.flatMap(({ discovery: { state, target }, concluded }) =>
-    state.kind === "running" || concluded.length > 0
-      ? []
-      : [`${target.name}: ${state.reason}`],
-  );
+  return results.flatMap(({ discovery, concluded }) => {
+    const { state, target, configuration, errors } = discovery;
+    if (concluded.length > 0) return [];
+    if (state.kind !== "running") return [`${target.name}: ${state.reason}`];
+    if (configuration !== "refused") return [];
+    return [
+      `${target.name}: Nginx's own test refuses its configuration: ${errors.join("; ")}`,
+    ];
+  });
 }
 
 async function recordAll(

@@ -4,10 +4,9 @@
  */
 import { join } from "node:path";
 import { send, type Sending } from "../adapters/notify/send.ts";
-import { takeLock, type Lock } from "../adapters/store/lock.ts";
+import { tryLock } from "../adapters/store/lock.ts";
 import { outboxId, type OutboxEntry } from "../core/incidents/record.ts";
 import type { Channel } from "../core/settings/channels.ts";
-import { LivecertError } from "../errors.ts";
 import type { World } from "../pipeline/world.ts";
 import { dueEntries, longestPauseMs } from "./outbox.ts";
 
@@ -32,7 +31,11 @@ const keptMs = 3 * 24 * 3_600_000;
 /** Every due message once. Empty too where somebody else is sending at the moment. */
 export async function sendWaiting(post: Post): Promise<readonly Delivered[]> {
   if ((await dueEntries(post.store, post.now())).length === 0) return [];
-  using lock = await lockOutbox(post);
+  using lock = await tryLock({
+    runDir: join(post.settings.runDir, "outbox"),
+    command: "notify",
+    signal: post.signal,
+  });
   if (lock === null) return [];
   const byChannel = new Map<string, OutboxEntry[]>();
   for (const entry of await dueEntries(post.store, post.now()))
@@ -44,21 +47,6 @@ export async function sendWaiting(post: Post): Promise<readonly Delivered[]> {
     [...byChannel].map(([name, entries]) => sendThrough(post, name, entries)),
   );
   return delivered.flat();
-}
-
-/** null: another process sends. */
-async function lockOutbox({ settings, signal }: Post): Promise<Lock | null> {
-  try {
-    return await takeLock({
-      runDir: join(settings.runDir, "outbox"),
-      waitMs: 0,
-      command: "notify",
-      signal,
-    });
-  } catch (error) {
-    if (error instanceof LivecertError && error.code === "locked") return null;
-    throw error;
-  }
 }
 
 /** One after the other; where the channel does not take anything, the others wait with the one that was tried. */

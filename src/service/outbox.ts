@@ -12,8 +12,9 @@ export async function dueEntries(
 ): Promise<readonly OutboxEntry[]> {
   const entries = await store.outbox.list();
   if (entries.length === 0) return [];
-  const { unsent } = await readBook({ store });
-  const held = new Set(unsent.map(({ id }) => id));
+  const held = new Set<string>();
+  for (const name of ["all", "waiting"] as const)
+    for (const { id } of (await readBook({ store }, name)).unsent) held.add(id);
   return entries
     .filter(({ message: { id } }) => !held.has(id))
     .filter(({ nextAt }) => isDue(Date.parse(nextAt), now.getTime()))

@@ -8,6 +8,8 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Incident } from "../../src/core/incidents/incident.ts";
+import type { IncidentBook } from "../../src/core/incidents/record.ts";
 import { writeScript } from "../support/hook.ts";
 import { PebbleBed } from "../support/pebble.ts";
 import { RenewalBed } from "../support/renewal.ts";
@@ -229,6 +231,16 @@ describe("the hook of a lineage with `installer = nginx`, which Certbot reloads 
   });
 });
 
+/** That the state remembers, whether or not anybody is told. */
+async function incidents({
+  livecert,
+}: RenewalBed): Promise<readonly Incident[]> {
+  const directory = join(livecert.stateDirectory, "v1", "incidents");
+  const [file = ""] = await readdir(directory);
+  const text = await readFile(join(directory, file), "utf8");
+  return (JSON.parse(text) as IncidentBook).incidents;
+}
+
 describe("the hook between a pre_hook that stops Nginx and a post_hook that starts it", () => {
   async function stopAndStart(
     { nginx }: RenewalBed,
@@ -298,11 +310,17 @@ describe("the hook between a pre_hook that stops Nginx and a post_hook that star
 
     const again = await bed.renew([...only, "--deploy-hook", hook]);
     expect(again.stdout).toContain(`${name}: deferred, Nginx is stopped`);
-    // It may still be down: neither is that forgotten nor is it told as over.
+    // It may still be down: neither is that forgotten nor is it over.
     const pending = join(bed.livecert.stateDirectory, "v1", "pending");
     expect(await readdir(pending)).toHaveLength(1);
+    expect(await incidents(bed)).toMatchObject([
+      { name, kind: "not-running", closedAt: null },
+    ]);
     await bed.nginx.start();
     expect(await retry(bed, { through })).toEqual(["live", 0]);
+    expect(await incidents(bed)).toMatchObject([
+      { name, closedAt: expect.any(String) as string },
+    ]);
   });
 });
 

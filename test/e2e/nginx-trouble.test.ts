@@ -15,7 +15,7 @@ import type {
 } from "../../src/core/decision/record.ts";
 import { servedFingerprint } from "../support/client.ts";
 import { HostBed, type Pair } from "../support/host.ts";
-import { nginxProgram, serverBlock } from "../support/nginx.ts";
+import { NginxBed, nginxProgram, serverBlock } from "../support/nginx.ts";
 import { createKey } from "../support/pki.ts";
 import { childrenOf, hasEnded } from "../support/processes.ts";
 import { serveNames } from "../support/serve.ts";
@@ -410,6 +410,52 @@ describe("a reload command that lies", () => {
     expect(only(document).reason).toMatch(
       /-s reload exited with 9\nno room left$/,
     );
+  });
+});
+
+describe("one Nginx of two whose configuration is refused", () => {
+  it("keeps the other from nothing, and is told in every answer", async () => {
+    await using bed = await renewed();
+    const { host, address } = bed;
+    const http = block(await host.nginx.address(), bed.pair);
+    await using other = await NginxBed.start({ http });
+    const words = [other.program, ...other.arguments];
+    const file = join(host.directory, "livecert.yaml");
+    const targets = [
+      { kind: "host" },
+      {
+        ...{ kind: "command", name: "other", "pid-file": other.pidFile },
+        dump: [...words, "-T"],
+        reload: [...words, "-s", "reload"],
+      },
+    ];
+    await writeFile(file, JSON.stringify({ targets }), { mode: 0o600 });
+    const sound = await readFile(other.configuration, "utf8");
+    const deploy = () => host.livecert.document(["deploy", "--config", file]);
+
+    // Nobody knows yet what it serves.
+    await writeFile(other.configuration, `${sound}\nnonsense;\n`);
+    const unknown = await deploy();
+    expect(unknown).toMatchObject({
+      ...{ outcome: "deployed", reloads: 1, nginx: { configOk: false } },
+      warnings: [expect.stringContaining("nonsense")],
+    });
+    expect(await host.isLive("a.test", address)).toBe(true);
+
+    await writeFile(other.configuration, sound);
+    expect(await deploy()).toMatchObject({
+      ...{ exitCode: 0, nginx: { configOk: true }, warnings: [] },
+    });
+
+    await writeFile(other.configuration, `${sound}\nnonsense;\n`);
+    await host.renew("a.test");
+    const refused = await deploy();
+    expect(refused).toMatchObject({
+      ...{ outcome: "config-invalid", exitCode: 4, reloads: 1 },
+      nginx: { configOk: false },
+    });
+    expect(only(refused).reason).toContain("other: ");
+    expect(await host.isLive("a.test", address)).toBe(true);
   });
 });
 

@@ -10,6 +10,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { takeLock } from "../../src/adapters/store/lock.ts";
 import type { Message } from "../../src/core/incidents/message.ts";
 import { writeScript } from "../support/hook.ts";
 import { HostBed } from "../support/host.ts";
@@ -19,8 +20,9 @@ import {
   WebReceiver,
   type Received,
 } from "../support/receivers.ts";
+import { nginxProgram } from "../support/nginx.ts";
 import { freePort } from "../support/ports.ts";
-import type { RunResult } from "../support/run.ts";
+import type { RunOptions, RunResult } from "../support/run.ts";
 import { configureNames, serveNames } from "../support/serve.ts";
 import { waitFor } from "../support/wait.ts";
 import { WatcherBed } from "../support/watcher.ts";
@@ -60,13 +62,31 @@ function toldBy(receiver: WebReceiver): readonly Message[] {
 async function runAndTell(
   host: HostBed,
   args: readonly string[],
-  options: { readonly through?: readonly string[] } = {},
+  options: Pick<RunOptions, "through" | "environment"> = {},
 ): Promise<RunResult> {
   const ended = await host.livecert.run(args, options);
   if ((await outbox(host)).length === 0) return ended;
   const flags = args.slice(args.indexOf("--config"));
   await host.livecert.run(["notify", ...flags], options);
   return ended;
+}
+
+/** Another run that does not end before this has. */
+async function besideAnotherRun(
+  { livecert }: HostBed,
+  work: () => Promise<void>,
+): Promise<void> {
+  const lock = await takeLock({
+    runDir: livecert.runDirectory,
+    waitMs: 0,
+    command: "deploy",
+    signal: new AbortController().signal,
+  });
+  try {
+    await work();
+  } finally {
+    lock[Symbol.dispose]();
+  }
 }
 
 const days = (number: number) => ({
@@ -170,6 +190,37 @@ describe("while a watcher runs", () => {
     expect(receiver.requests.map(messageIn)).toMatchObject([
       { event: "opened", kind: "rejected" },
     ]);
+  });
+
+  it("a renewal that no lock is to be had for is told of, and its end", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start();
+    await serveNames(host, [name]);
+    const flags = await configure(host, {
+      alerts: { "send-again": "200ms" },
+      limits: { lock: "1s", "certbot-wait": "1s" },
+      watch: { quiet: "100ms", "retry-first": "1s" },
+      notify: [{ kind: "webhook", url: receiver.url }],
+    });
+    await using watcher = await WatcherBed.start(host.livecert, { flags });
+    await besideAnotherRun(host, async () => {
+      await host.renew(name);
+      const { exitCode } = await host.livecert.run(["hook", ...flags], {
+        environment: {
+          ...process.env,
+          LIVECERT_LIMITS_LOCK_HOOK: "1s",
+          RENEWED_LINEAGE: host.certbot.live(name),
+        },
+      });
+      expect(exitCode).toBe(7);
+      await waitFor("it is told", () => receiver.accepted.length === 1);
+    });
+    await waitFor("its end is told", () => receiver.accepted.length === 2);
+    expect(receiver.accepted.map(messageIn)).toMatchObject([
+      { event: "opened", kind: "locked", certificates: [{ name }] },
+      { event: "recovered", certificates: [{ name }] },
+    ]);
+    await watcher.stop();
   });
 
   it("a message that its receiver refuses for what it says holds up no other one", async () => {
@@ -319,6 +370,70 @@ describe("where no watcher runs", () => {
     ]);
   });
 
+  it.each([
+    {
+      what: "another run that does not end",
+      limits: { "lock-hook": "1s", lock: "1s" },
+      isHeld: true,
+      ends: { exitCode: 7, reason: "livecert deploy holds since" },
+    },
+    {
+      what: "a limit that is too short",
+      limits: { hook: "1ms" },
+      isHeld: false,
+      ends: { exitCode: 5, reason: "did not end within 0.001 s" },
+    },
+  ])(
+    "a renewal that waits for $what is told of once, and of its end",
+    async ({ limits, isHeld, ends: { exitCode, reason } }) => {
+      await using host = await HostBed.create();
+      await using receiver = await WebReceiver.start();
+      const address = await serveNames(host, [name]);
+      const flags = await configure(host, {
+        ...soon,
+        limits,
+        notify: [{ kind: "webhook", url: receiver.url }],
+      });
+      await host.renew(name);
+      const environment = {
+        ...process.env,
+        RENEWED_LINEAGE: host.certbot.live(name),
+      };
+      const hook = (minutes: number) =>
+        runAndTell(host, ["hook", ...flags], {
+          ...days(minutes / 1_440),
+          environment,
+        });
+      const wait = async () => {
+        for (const minutes of [0, 14]) {
+          const ended = await hook(minutes);
+          expect(ended.exitCode, ended.stderr).toBe(exitCode);
+          expect(receiver.requests, ended.stderr).toEqual([]);
+        }
+        for (const minutes of [16, 40, 700])
+          expect((await hook(minutes)).exitCode).toBe(exitCode);
+        expect(toldBy(receiver)).toMatchObject([
+          {
+            ...{ event: "opened", kind: "locked", target: "host", count: 1 },
+            certificates: [
+              { name, reason: expect.stringContaining(reason) as string },
+            ],
+          },
+        ]);
+      };
+      await (isHeld ? besideAnotherRun(host, wait) : wait());
+      const ended = await runAndTell(host, ["retry", ...flags], days(0.5));
+      expect(ended.exitCode, ended.stderr).toBe(0);
+      expect(await host.isLive(name, address)).toBe(true);
+      expect(toldBy(receiver).slice(1)).toMatchObject([
+        { event: "recovered", family: "deployment", certificates: [{ name }] },
+      ]);
+      // What was told beside the holder's book stands in it.
+      const books = join(host.livecert.stateDirectory, "v1", "incidents");
+      expect(await readdir(books)).toHaveLength(1);
+    },
+  );
+
   it("what a crash kept from the outbox is handed over by the next run, though nothing has changed", async () => {
     await using host = await HostBed.create();
     await using receiver = await WebReceiver.start();
@@ -408,6 +523,36 @@ describe("the retry timer, where no watcher runs", () => {
     ]);
     expect(await host.isLive(name, address)).toBe(false);
     expect(await host.nginx.reconfigurations()).toBe(0);
+  });
+});
+
+describe("retry whose look at everything finds the lock taken", () => {
+  it("has answered already, and says what was left out", async () => {
+    await using host = await HostBed.create();
+    const address = await serveNames(host, [name]);
+    const flags = await configure(host, {
+      limits: { lock: "1s" },
+      notify: [{ kind: "command", command: ["/bin/true"] }],
+    });
+    await breakLineage(host);
+    expect((await host.livecert.run(["deploy", ...flags])).exitCode).toBe(3);
+    await host.renew(name);
+    // Somebody waits for the lock while the run has it, and keeps it.
+    const program = join(host.directory, "nginx");
+    const lock = join(host.livecert.runDirectory, "lock");
+    const queue = `setsid flock -w 5 '${lock}' sleep 5 >/dev/null 2>&1 </dev/null &`;
+    await writeScript(
+      program,
+      `case "$*" in *-T) ${queue} ;; esac`,
+      `exec ${nginxProgram} "$@"`,
+    );
+    const { exitCode, stderr } = await host.livecert.run(
+      ["retry", "--nginx-bin", program, ...flags],
+      days(1),
+    );
+    expect(exitCode, stderr).toBe(0);
+    expect(stderr).toContain("not everything was looked at");
+    expect(await host.isLive(name, address)).toBe(true);
   });
 });
 

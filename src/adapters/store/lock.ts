@@ -60,6 +60,22 @@ export async function takeLock(request: LockRequest): Promise<Lock> {
   return heldLock(descriptor, request.runDir, performance.now() - startedMs);
 }
 
+/**
+ * One try; null: another process holds it.
+ *
+ * @throws as `takeLock` does, but for `locked`
+ */
+export async function tryLock(
+  request: Omit<LockRequest, "waitMs">,
+): Promise<Lock | null> {
+  try {
+    return await takeLock({ ...request, waitMs: 0 });
+  } catch (error) {
+    if (error instanceof LivecertError && error.code === "locked") return null;
+    throw error;
+  }
+}
+
 /** Who holds the lock, as far as the file beside it tells; null where nobody does. */
 export async function readHolder(runDir: string): Promise<Holder | null> {
   const reading = await readFileBounded(holderPath(runDir));

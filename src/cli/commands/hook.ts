@@ -11,7 +11,7 @@ import { lockedRun, type LockedRunOptions } from "../../pipeline/locked-run.ts";
 import { dueEntries, queueEntry } from "../../pipeline/queue.ts";
 import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
 import type { HookArguments, Invocation } from "../invocation.ts";
-import { reportFailure, sendAtEnd } from "../notify.ts";
+import { reportFailure, sendAtEnd, sendingFailure } from "../notify.ts";
 import { printRun } from "../print-run.ts";
 import { measureAtEnd } from "../textfile.ts";
 
@@ -39,10 +39,11 @@ async function answer(invocation: Invocation<HookArguments>): Promise<number> {
   const isDryRun = certbot?.isDryRun ?? false;
   if (isDryRun) invocation.leaveNoTrace();
   const world = await composeWorld(invocation, { certbot, isDryRun });
-  const document =
+  const document = await sendingFailure(invocation, world, () =>
     invocation.arguments.mode === "flush"
-      ? await flush(world)
-      : await renewed(invocation, world);
+      ? flush(world)
+      : renewed(invocation, world),
+  );
   if (document === null) return 0;
   if (!isDryRun) await reportFailure(invocation, world, document);
   const exitCode = await printRun(invocation, document);

@@ -4,10 +4,10 @@ import { LivecertError } from "../../errors.ts";
 import { lockedRun } from "../../pipeline/locked-run.ts";
 import { pendingNow } from "../../pipeline/pending.ts";
 import { isReviewDue, reviewAll } from "../../pipeline/review-all.ts";
-import type { Scope, World } from "../../pipeline/world.ts";
+import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
 import { readPresence } from "../../service/presence.ts";
 import type { Invocation, NoArguments } from "../invocation.ts";
-import { reportFailure, sendAtEnd } from "../notify.ts";
+import { reportFailure, sendAtEnd, sendingFailure } from "../notify.ts";
 import { printRun } from "../print-run.ts";
 import { measureAtEnd } from "../textfile.ts";
 
@@ -19,18 +19,18 @@ export async function run(
   invocation: Invocation<NoArguments>,
 ): Promise<number> {
   const world = await composeWorld(invocation);
-  const document = await lockedRun(
-    world,
-    {
-      run: newRunId(),
-      command: "retry",
-      trigger: invocation.stderr.terminal ? "person" : "automatic",
-      scope: await pendingScope(world),
-      isForced: false,
-      isDryRun: false,
-      settleMs: world.settings.limits.settleHookMs,
-    },
-    { own: [], lockWaitMs: world.settings.limits.lockMs, limitMs: null },
+  const request: RunRequest = {
+    run: newRunId(),
+    command: "retry",
+    trigger: invocation.stderr.terminal ? "person" : "automatic",
+    scope: await pendingScope(world),
+    isForced: false,
+    isDryRun: false,
+    settleMs: world.settings.limits.settleHookMs,
+  };
+  const { lockMs } = world.settings.limits;
+  const document = await sendingFailure(invocation, world, () =>
+    lockedRun(world, request, { own: [], lockWaitMs: lockMs, limitMs: null }),
   );
   await reportFailure(invocation, world, document);
   const exitCode = await printRun(invocation, document);

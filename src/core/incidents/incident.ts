@@ -69,7 +69,7 @@ export const incidentKinds = {
   locked: {
     family: "deployment",
     severity: "warning",
-    phrase: "renewed but not live: another run does not end",
+    phrase: "renewed but not live: no run comes to its end",
   },
   overdue: {
     family: "renewal",

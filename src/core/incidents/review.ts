@@ -266,7 +266,7 @@ function isRemembered(
   );
 }
 
-function keyOf(one: Pick<Incident, "target" | "source" | "kind">): string {
+export function keyOf(one: Pick<Incident, "target" | "source" | "kind">): string {
   return JSON.stringify([one.target, one.source, one.kind]);
 }
 

@@ -21,7 +21,7 @@ import { candidatesOf, lineagesOf } from "./candidates.ts";
 import type { Concluded, TargetResult } from "./conclude.ts";
 import { closeWaiting, readBook, together, writeBook } from "./book.ts";
 import { sourceId } from "./examine.ts";
-import { presentBundle, type ObservedPoint } from "./observe.ts";
+import { presentBundle, seenAgain } from "./observe.ts";
 import type { RunRequest, World } from "./world.ts";
 
 /** Answers with what could not be written; then nobody is told, and the next run finds it again. */
@@ -240,7 +240,7 @@ function seenOf({
     (assessment.served.kind === "unseen" &&
       assessment.served.evidence === "loaded");
   const bundles = points.flatMap(
-    (before) => presentBundle(later(before, after)) ?? [],
+    (before) => presentBundle(seenAgain(before, after) ?? before) ?? [],
   );
   const seen =
     bundles.length === 0 && isLoaded && bundle !== null ? [bundle] : bundles;
@@ -255,20 +255,6 @@ function seenOf({
         : [rememberedChain(record)].filter((chain) => chain.length > 0),
     onDisk: leaf,
   };
-}
-
-function later(
-  before: ObservedPoint,
-  after: readonly ObservedPoint[] | null,
-): ObservedPoint {
-  return (
-    after?.find(
-      (one) =>
-        one.point?.id === before.point?.id &&
-        one.address === before.address &&
-        one.servername === before.servername,
-    ) ?? before
-  );
 }
 
 /** As it was last seen served; empty where it never was. */

@@ -170,6 +170,21 @@ async function observeUnprobeable(
   };
 }
 
+/** What was seen of the same point after a reload; null where it was not looked at again. */
+export function seenAgain(
+  before: ObservedPoint,
+  after: readonly ObservedPoint[] | null,
+): ObservedPoint | null {
+  return (
+    after?.find(
+      (one) =>
+        one.point?.id === before.point?.id &&
+        one.address === before.address &&
+        one.servername === before.servername,
+    ) ?? null
+  );
+}
+
 /** What this very Nginx hands to clients at the point; null where that was not seen. */
 export function presentBundle({ sight }: ObservedPoint): Bundle | null {
   switch (sight.verdict) {

@@ -13,16 +13,15 @@ import type {
   LeafReport,
   LineageReport,
   NginxReport,
-  ProbeReport,
   PublicationReport,
   RunDocument,
   ServedReport,
 } from "../core/report/document.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { Finding } from "../core/validation/finding.ts";
-import type { Candidate } from "./assess.ts";
-import { presentBundle, type ObservedPoint, type Sight } from "./observe.ts";
 import type { Concluded, TargetResult } from "./conclude.ts";
+import { presentBundle, seenAgain } from "./observe.ts";
+import { reportProbes } from "./report-probes.ts";
 import type { RunRequest, World } from "./world.ts";
 
 export function reportRun(
@@ -155,9 +154,7 @@ function leavesServed({
   after,
 }: Concluded): readonly Certificate[] {
   return assessment.points.flatMap(
-    (before) =>
-      presentBundle(after?.find((one) => isSamePoint(one, before)) ?? before)
-        ?.leaf ?? [],
+    (before) => presentBundle(seenAgain(before, after) ?? before)?.leaf ?? [],
   );
 }
 
@@ -238,58 +235,6 @@ export function reportLeaf(
     subjectAltNames: leaf.subjectAltNames,
     keyType: leaf.keyType,
   };
-}
-
-function reportProbes({
-  assessment,
-  after,
-}: Concluded): readonly ProbeReport[] {
-  const { candidate, examined } = assessment;
-  const onDisk = examined.examination.leaf?.fingerprint256 ?? null;
-  const expected = candidate.supersededBy?.fingerprint256 ?? onDisk;
-  return assessment.points.map((before): ProbeReport => {
-    const later = after?.find((one) => isSamePoint(one, before)) ?? null;
-    const final = later ?? before;
-    return {
-      target: before.target,
-      address: before.address,
-      servername: before.servername,
-      expected,
-      before: seen(before.sight),
-      after: later === null ? null : seen(later.sight),
-      verdict: verdictOf(final.sight, candidate),
-      error: errorOf(final.sight),
-    };
-  });
-}
-
-/** An outdated copy that is served as it is on disk is what a client should no longer be handed. */
-function verdictOf(
-  { verdict }: Sight,
-  { isOutdatedCopy }: Candidate,
-): ProbeReport["verdict"] {
-  if (verdict === "broken") return "stale";
-  return verdict === "live" && isOutdatedCopy ? "stale" : verdict;
-}
-
-function isSamePoint(one: ObservedPoint, other: ObservedPoint): boolean {
-  return (
-    one.point?.id === other.point?.id &&
-    one.address === other.address &&
-    one.servername === other.servername
-  );
-}
-
-function seen(sight: Sight): string | null {
-  return sight.verdict === "broken"
-    ? null
-    : (sight.bundle?.leaf.fingerprint256 ?? null);
-}
-
-function errorOf(sight: Sight): string | null {
-  return sight.verdict === "broken" || sight.verdict === "unverified"
-    ? sight.reason
-    : null;
 }
 
 /** Of a lineage that this run did not look at itself. */

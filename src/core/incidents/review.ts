@@ -266,7 +266,9 @@ function isRemembered(
   );
 }
 
-export function keyOf(one: Pick<Incident, "target" | "source" | "kind">): string {
+export function keyOf(
+  one: Pick<Incident, "target" | "source" | "kind">,
+): string {
   return JSON.stringify([one.target, one.source, one.kind]);
 }
 

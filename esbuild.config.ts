@@ -11,34 +11,44 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
+import { deflateRawSync } from "node:zlib";
 import {
   build,
+  transform,
   type BuildOptions,
   type OnResolveArgs,
   type Plugin,
 } from "esbuild";
-import { endOfComment } from "./src/adapters/code/texts.ts";
+import type { Form, Place as TextPlace } from "./src/adapters/code/texts.ts";
 
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as {
   version: string;
 };
 
-const common = {
-  bundle: true,
+const output = {
   platform: "node",
   target: "node20.19",
   legalComments: "none",
+} as const satisfies BuildOptions;
+
+const common = {
+  ...output,
+  bundle: true,
   minifyWhitespace: true,
   minifySyntax: true,
   alias: { "string-width": resolve("src/cli/string-width.ts") },
   logLevel: "warning",
   define: {
     LIVECERT_VERSION: JSON.stringify(version),
-    LIVECERT_PAGE: JSON.stringify({
-      html: readFileSync("src/service/page/page.html", "utf8"),
-      css: readFileSync("src/service/page/page.css", "utf8"),
-      js: readFileSync("src/service/page/page.js", "utf8"),
-    }),
+    LIVECERT_PAGE: JSON.stringify(
+      pack(
+        JSON.stringify({
+          html: readFileSync("src/service/page/page.html", "utf8"),
+          css: readFileSync("src/service/page/page.css", "utf8"),
+          js: readFileSync("src/service/page/page.js", "utf8"),
+        }),
+      ),
+    ),
     // An ES module's own address, which neither output format has.
     "import.meta.url": "livecertUrl",
   },
@@ -97,7 +107,9 @@ async function textModule(path: string, place: Place): Promise<string> {
   const name = isPackage
     ? path.slice(packages + "/node_modules/".length)
     : relative(".", path);
-  const text = `(function(module,exports,require,livecertUrl,livecertCode){${outputFiles[0]?.text ?? ""}\n})`;
+  const written = outputFiles[0]?.text ?? "";
+  const body = isPackage ? written : await withShortLocals(written);
+  const text = `(function(module,exports,require,livecertUrl,livecertCode){${body}\n})`;
   texts.set(name, text);
   const lines = [
     ...(place === "bundle"
@@ -122,6 +134,16 @@ async function textModule(path: string, place: Place): Promise<string> {
   return [...lines, ...exported].join("\n");
 }
 
+/** What stands at the top of a script may be anybody's, so it keeps its name: our functions do, in the stack of an error. */
+async function withShortLocals(script: string): Promise<string> {
+  const { code } = await transform(script, {
+    ...output,
+    minifyWhitespace: true,
+    minifyIdentifiers: true,
+  });
+  return code;
+}
+
 const { outputFiles } = await build({
   ...common,
   entryPoints: ["src/main.ts"],
@@ -130,22 +152,34 @@ const { outputFiles } = await build({
   plugins: [laterAsText("bundle")],
 });
 
+/** Packages that every hook uses: what is packed would have to be unpacked, and copied for it. */
+const plainPackages = ["execa/index.js", "p-map/index.js"];
+
 /**
  * All texts in a comment within a function, whose source V8 hands out without a copy of it, and where each begins in that.
- * What would end the comment is written otherwise, and a text that has it is copied when it is put back.
+ * Node.js takes some 15 ms to read a megabyte, so what no hook needs is packed.
  */
 function inComment(): { readonly source: string; readonly places: string } {
   let source = "function livecertSource(){/*";
   const places = [...texts].map(([name, text]) => {
-    if (text.includes(endOfComment))
-      throw new Error(`${name} contains ${endOfComment}`);
-    const written = text.replaceAll("*/", endOfComment);
+    const isPlain = name.startsWith("src/") || plainPackages.includes(name);
+    const form: Form = isPlain ? "plain" : "packed";
+    const written = isPlain ? text : pack(text);
+    const end = written.indexOf("*/");
+    if (end !== -1)
+      throw new Error(
+        `${name} would end its comment at: ${written.slice(end - 40, end + 2)}`,
+      );
     const digest = createHash("sha256").update(text).digest("hex").slice(0, 32);
-    const place = [digest, source.length, written.length];
+    const place: TextPlace = [digest, source.length, written.length, form];
     source += written;
     return [name, place];
   });
   return { source: `${source}*/}`, places: JSON.stringify(places) };
+}
+
+function pack(text: string): string {
+  return deflateRawSync(text, { level: 9 }).toString("base64");
 }
 
 const { source, places } = inComment();

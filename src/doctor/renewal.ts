@@ -121,7 +121,7 @@ export function judgeSchedule(schedule: Schedule): Diagnosis {
     "no timer and no cron entry starts certbot renew, so certificates expire",
     hasSystemd
       ? "systemctl enable --now certbot.timer"
-      : "echo '17 */12 * * * root certbot -q renew' > /etc/cron.d/certbot-renew",
+      : "echo '17 0,12 * * * root certbot -q renew' > /etc/cron.d/certbot-renew",
   );
 }
 

@@ -1,8 +1,5 @@
 /** The parts of the bundle that are kept as text, in a comment of it (esbuild.config.ts). */
 
-/** How the end of a comment is written in there. */
-export const endOfComment = "*@/";
-
 export interface Text {
   /** Tells it from every other text, which V8 itself does by its length alone. */
   readonly digest: string;
@@ -10,13 +7,20 @@ export interface Text {
   readonly text: string;
 }
 
-/** Where a text lies in its source: its digest, where it begins, and its length, in UTF-16 code units. */
-export type Place = readonly [digest: string, begin: number, length: number];
+/** Where a text lies in its source: its digest, where it begins, its length in UTF-16 code units, and how it is written. */
+export type Place = readonly [
+  digest: string,
+  begin: number,
+  length: number,
+  form: Form,
+];
+
+/** `plain`: a piece of the source, of which no copy is made. `packed`: raw deflate (RFC 1951) in base64. */
+export type Form = "plain" | "packed";
 
 /** What is called `name`; null: nothing is. */
 export type Texts = (name: string) => Text | null;
 
-/** A text is a piece of the source and no copy, unless it holds ends of comments. */
 export function textsOf(
   source: string,
   places: ReadonlyMap<string, Place>,
@@ -24,8 +28,14 @@ export function textsOf(
   return (name) => {
     const place = places.get(name);
     if (place === undefined) return null;
-    const [digest, begin, length] = place;
+    const [digest, begin, length, form] = place;
     const written = source.slice(begin, begin + length);
-    return { digest, text: written.replaceAll(endOfComment, "*/") };
+    return { digest, text: form === "plain" ? written : unpack(written) };
   };
+}
+
+function unpack(written: string): string {
+  // Loaded by the few that need it: a hook does not.
+  const { inflateRawSync } = process.getBuiltinModule("node:zlib");
+  return inflateRawSync(Buffer.from(written, "base64")).toString("utf8");
 }

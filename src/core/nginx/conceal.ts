@@ -7,7 +7,7 @@ export const hiddenData = "data:[hidden]";
 
 /** A whole PEM value held in a variable (`data:$name`) is no secret. */
 const dataOfVariable = /^data:\$(?:\w+|\{\w+\})$/;
-const pin = /\b(pin-value|pin|passphrase|password)=[^;&?]*/gi;
+const pin = /\b(pin-value|pin|passphrase|password)=[^;&?]{0,}/gi;
 
 export function concealKeyMaterial(
   words: readonly string[],

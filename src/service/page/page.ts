@@ -1,6 +1,7 @@
 /** The page at `/`: three files put into one document, which asks for nothing but `/api/status`. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { inflateRawSync } from "node:zlib";
 import type { Resource } from "../../adapters/http/server.ts";
 
 interface PageFiles {
@@ -9,16 +10,21 @@ interface PageFiles {
   readonly js: string;
 }
 
-/** Put in by the build. */
-declare const LIVECERT_PAGE: PageFiles | undefined;
+/** Put in by the build: their JSON by raw deflate, in base64. */
+declare const LIVECERT_PAGE: string | undefined;
 
 let made: Resource | null = null;
 
 /** The same for everybody, whatever is known. */
 export function page(): Resource {
   return (made ??= makePage(
-    typeof LIVECERT_PAGE === "undefined" ? readPage() : LIVECERT_PAGE,
+    typeof LIVECERT_PAGE === "undefined" ? readPage() : unpack(LIVECERT_PAGE),
   ));
+}
+
+function unpack(packed: string): PageFiles {
+  const json = inflateRawSync(Buffer.from(packed, "base64")).toString("utf8");
+  return JSON.parse(json) as PageFiles;
 }
 
 /** Where the program runs unbuilt, as in tests. */

@@ -17,24 +17,16 @@ const words = process.argv.slice(2);
 /** A hook, and whatever is about one thing, ends before V8 begins to optimise. */
 const commandsOverEverything = ["deploy", "status", errandCommand];
 
-/**
- * What goes through all lineages ends within seconds, and never gets back what the optimising compiler of Node.js 20 takes
- * for what is barely warm; nor what its collector takes to find out, by copying what is still in use a dozen times, that
- * young objects need more room than 1 MB. Later ones have a cheap compiler before it, and other flags.
- */
-const flagsOverEverything = [
-  "--interrupt-budget=400000",
-  "--semi-space-growth-factor=16",
-];
-
-// V8 refuses code compiled under other flags, so this comes first.
+// What goes through all lineages ends within seconds, and never gets back what the optimising compiler of Node.js 20 takes for
+// what is barely warm; later ones have a cheap one before it, and other flags. V8 refuses code compiled under other flags, so
+// this comes first.
 if (
   process.versions.v8.startsWith("11.") &&
   commandsOverEverything.includes(words[0] ?? "")
-) {
-  const { setFlagsFromString } = process.getBuiltinModule("node:v8");
-  for (const flag of flagsOverEverything) setFlagsFromString(flag);
-}
+)
+  process
+    .getBuiltinModule("node:v8")
+    .setFlagsFromString("--interrupt-budget=400000");
 
 export const code = openCodeCache(
   textsOf(livecertSource.toString(), livecertPlaces),

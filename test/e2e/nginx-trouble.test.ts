@@ -267,7 +267,11 @@ describe("Nginx hangs", () => {
   it("ends within its limits where the workers are stopped too", async () => {
     await using bed = await renewed();
     const { host } = bed;
-    const workers = await host.nginx.workers();
+    // One that is still to come would answer.
+    const workers = await waitFor("both workers", async () => {
+      const found = await host.nginx.workers();
+      return found.length === 2 ? found : null;
+    });
     await host.nginx.signal("SIGSTOP");
     for (const { pid } of workers) process.kill(pid, "SIGSTOP");
     try {

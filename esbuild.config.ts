@@ -153,13 +153,19 @@ const { outputFiles } = await build({
 });
 
 /** Packages that every hook uses: what is packed would have to be unpacked, and copied for it. */
-const plainPackages = ["execa/index.js", "p-map/index.js"];
+const plainPackages = [
+  "execa/index.js",
+  "p-map/index.js",
+  "picocolors/picocolors.js",
+];
 
 /**
  * All texts in a comment within a function, whose source V8 hands out without a copy of it, and where each begins in that.
- * Node.js takes some 15 ms to read a megabyte, so what no hook needs is packed.
+ * Node.js takes some 15 ms to read a megabyte, so what few hooks need is packed.
  */
 function inComment(): { readonly source: string; readonly places: string } {
+  const missing = plainPackages.find((name) => !texts.has(name));
+  if (missing !== undefined) throw new Error(`there is no ${missing}`);
   let source = "function livecertSource(){/*";
   const places = [...texts].map(([name, text]) => {
     const isPlain = name.startsWith("src/") || plainPackages.includes(name);

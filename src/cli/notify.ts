@@ -56,20 +56,6 @@ async function failuresOf(
   ];
 }
 
-/** A run that could not be made has left a message too. */
-export async function sendingFailure<Result>(
-  invocation: Pick<Invocation<unknown>, "environment" | "log">,
-  world: World,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    await sendAtEnd(invocation, world);
-    throw error;
-  }
-}
-
 /**
  * Sends what the run left in the outbox, where no watcher does: after the answer was given, and briefly. Whatever is still
  * under way then ends with the process.

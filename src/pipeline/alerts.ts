@@ -1,6 +1,6 @@
 /**
- * What a run found wrong becomes incidents, and incidents become messages in the outbox. Only the holder of the lock does
- * this; who sends the messages, and when, is not its matter.
+ * What a run found wrong becomes incidents, and incidents become messages in the outbox. The holder of the lock does this
+ * (what waits for a lock: waiting.ts); who sends the messages, and when, is not its matter.
  */
 import { warningsOf, written } from "../adapters/store/failure.ts";
 import { certificateFromDer } from "../adapters/tls/certificate.ts";
@@ -12,7 +12,7 @@ import type {
   Incident,
   IncidentKind,
 } from "../core/incidents/incident.ts";
-import type { IncidentBook } from "../core/incidents/record.ts";
+import { emptyBook, type IncidentBook } from "../core/incidents/record.ts";
 import { review } from "../core/incidents/review.ts";
 import type { PublicationReport } from "../core/report/document.ts";
 import { messagesOf } from "./alert-messages.ts";
@@ -22,6 +22,7 @@ import type { Concluded, TargetResult } from "./conclude.ts";
 import { closeWaiting, readBook, together, writeBook } from "./book.ts";
 import { sourceId } from "./examine.ts";
 import { presentBundle, seenAgain } from "./observe.ts";
+import { isOfWaiting, lockWaiting } from "./waiting.ts";
 import type { RunRequest, World } from "./world.ts";
 
 /** Answers with what could not be written; then nobody is told, and the next run finds it again. */
@@ -33,7 +34,11 @@ export async function keepIncidents(
   publications: readonly PublicationReport[] | null,
 ): Promise<readonly string[]> {
   const book = await readBook(world, "all");
-  const waiting = await readBook(world, "waiting");
+  const queued = new Set(
+    (await world.store.queue.list()).map(({ entry }) => entry.lineage.path),
+  );
+  using taken = await takeWaiting(world, request);
+  const waiting = taken?.book ?? emptyBook;
   const targets = await Promise.all(
     results.map((result) => lookOf(world, request, result)),
   );
@@ -41,7 +46,10 @@ export async function keepIncidents(
   const reviewed = review({
     incidents: together(book.incidents, waiting.incidents),
     conditions: looks.flatMap(({ conditions }) => conditions),
-    wasLookedAt: (incident) => wasLookedAt(world, request, looks, incident),
+    wasLookedAt: (incident) =>
+      isOfWaiting(incident)
+        ? isDealtWith(looks, queued, incident)
+        : wasLookedAt(world, request, looks, incident),
     isHeard: world.settings.notify.length > 0,
     remindMs: world.settings.alerts.remindMs,
     now: world.now(),
@@ -58,6 +66,32 @@ export async function keepIncidents(
   const isKept = kept.every(({ kind }) => kind === "written");
   const closed = isKept ? await closeWaiting(world, waiting) : written;
   return warningsOf([...kept, closed]);
+}
+
+/** null: there is none, or a run is writing it at the moment, and the next one takes it over. */
+async function takeWaiting(
+  world: World,
+  { command }: RunRequest,
+): Promise<({ readonly book: IncidentBook } & Disposable) | null> {
+  if ((await readBook(world, "waiting")) === emptyBook) return null;
+  const lock = await lockWaiting(world, command);
+  if (lock === null) return null;
+  const book = await readBook(world, "waiting");
+  return { book, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+}
+
+/** Whichever target uses it; what has left the queue otherwise was deleted, or done by a run that was killed afterwards. */
+function isDealtWith(
+  looks: readonly Look[],
+  queued: ReadonlySet<string>,
+  { source }: Incident,
+): boolean {
+  return (
+    !queued.has(source) ||
+    looks.some(
+      ({ sources, deferred }) => sources.has(source) && !deferred.has(source),
+    )
+  );
 }
 
 const reviewedAgainMs = 3_600_000;

@@ -57,12 +57,16 @@ export async function closeWaiting(
   return waiting === emptyBook ? written : store.incidents.remove("waiting");
 }
 
-/** What stands in both is as it was written down later. */
+/** What stands in both is as people were told it last: a run that was killed may have left what the other has gone on with. */
 export function together(
-  earlier: readonly Incident[],
-  later: readonly Incident[],
+  all: readonly Incident[],
+  waiting: readonly Incident[],
 ): readonly Incident[] {
-  return [
-    ...new Map([...earlier, ...later].map((one) => [keyOf(one), one])).values(),
-  ];
+  const found = new Map(all.map((one) => [keyOf(one), one]));
+  for (const one of waiting) {
+    const other = found.get(keyOf(one));
+    if (other === undefined || (one.toldAt ?? "") >= (other.toldAt ?? ""))
+      found.set(keyOf(one), one);
+  }
+  return [...found.values()];
 }

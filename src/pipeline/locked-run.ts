@@ -52,13 +52,16 @@ export async function lockedRun(
     );
   } catch (error) {
     if (trigger !== "person" && isDelay(error))
-      await keepWaiting(world, request, error);
+      await keepWaiting(world, request, {
+        queued: await entriesFor(world, options),
+        cause: error,
+      });
     throw error;
   }
 }
 
 /** What is queued still waits, and nobody may be looking. */
-function isDelay(error: unknown): error is LivecertError {
+export function isDelay(error: unknown): error is LivecertError {
   return (
     error instanceof LivecertError &&
     (error.code === "locked" || error.code === "time-limit")

@@ -5,54 +5,70 @@
  */
 import { join } from "node:path";
 import { warningsOf, type Written } from "../adapters/store/failure.ts";
-import { tryLock } from "../adapters/store/lock.ts";
-import type { Condition, Incident } from "../core/incidents/incident.ts";
+import { tryLock, type Lock } from "../adapters/store/lock.ts";
+import type { Queued } from "../adapters/store/queue.ts";
+import {
+  familyOf,
+  type Condition,
+  type Incident,
+} from "../core/incidents/incident.ts";
 import { review } from "../core/incidents/review.ts";
 import type { LivecertError } from "../errors.ts";
 import { messagesOf } from "./alert-messages.ts";
 import { readBook, together, writeBook } from "./book.ts";
-import { dueEntries } from "./queue.ts";
 import type { RunRequest, World } from "./world.ts";
+
+/** What waits, and for what. */
+export interface Waiting {
+  readonly queued: readonly Queued[];
+  readonly cause: LivecertError;
+}
 
 /** Nothing where nobody listens. What cannot be told is logged: the run has failed already. */
 export async function keepWaiting(
   world: World,
   request: RunRequest,
-  cause: LivecertError,
+  waiting: Waiting,
 ): Promise<void> {
   const { settings, log } = world;
   if (settings.notify.length === 0) return;
   try {
-    const kept = await keepInBook(world, request, cause);
+    const kept = await keepInBook(world, request, waiting);
     for (const warning of warningsOf(kept)) log.warn(warning);
   } catch (error) {
     log.warn("that renewals wait cannot be told", { error });
   }
 }
 
+/** Whoever reads the book to change it holds this; null: another process does. */
+export function lockWaiting(
+  { settings: { runDir }, signal }: Pick<World, "settings" | "signal">,
+  command: string,
+): Promise<Lock | null> {
+  return tryLock({ runDir: join(runDir, "waiting"), command, signal });
+}
+
 /** Nothing where another run does the same at the moment. */
 async function keepInBook(
   world: World,
   request: RunRequest,
-  cause: LivecertError,
+  waiting: Waiting,
 ): Promise<readonly Written[]> {
-  const { settings, signal, now } = world;
-  using lock = await tryLock({
-    runDir: join(settings.runDir, "waiting"),
-    command: request.command,
-    signal,
-  });
+  using lock = await lockWaiting(world, request.command);
   if (lock === null) return [];
+  const { settings, now } = world;
   const book = await readBook(world, "waiting");
+  const { incidents } = await readBook(world, "all");
   const reviewed = review({
-    incidents: together(await toldOf(world), book.incidents),
-    conditions: await conditionsOf(world, cause),
+    incidents: together(incidents.filter(isOfWaiting), book.incidents),
+    conditions: conditionsOf(world, waiting, incidents),
     wasLookedAt: () => false,
     isHeard: true,
     remindMs: settings.alerts.remindMs,
     now: now(),
   });
-  const messages = await messagesOf(world, request, reviewed.announcements);
+  const about = { ...request, run: `${request.run}-waiting` };
+  const messages = await messagesOf(world, about, reviewed.announcements);
   return await writeBook(world, "waiting", book, {
     ...book,
     incidents: reviewed.incidents,
@@ -60,31 +76,32 @@ async function keepInBook(
   });
 }
 
-/** What people were told before of that kind, as far as the holder of the lock has written it down. */
-async function toldOf(world: World): Promise<readonly Incident[]> {
-  const { incidents } = await readBook(world, "all");
-  return incidents.filter(({ kind }) => kind === "locked");
+/** Of one that fails otherwise as well people know already. */
+function conditionsOf(
+  { targets, settings, now }: World,
+  { queued, cause }: Waiting,
+  incidents: readonly Incident[],
+): readonly Condition[] {
+  // Of several targets nobody has been asked yet whose it is.
+  const target = targets[0]?.name ?? "host";
+  const failing = new Set(
+    incidents
+      .filter((one) => one.closedAt === null && !isOfWaiting(one))
+      .filter((one) => familyOf(one) === "deployment")
+      .map(({ source }) => source),
+  );
+  const tellFrom = new Date(
+    now().getTime() + settings.limits.certbotWaitMs,
+  ).toISOString();
+  return queued
+    .filter(({ entry: { lineage } }) => !failing.has(lineage.path))
+    .map(({ entry: { lineage } }) => ({
+      ...{ target, source: lineage.path, name: lineage.name, kind: "locked" },
+      ...{ reason: cause.message, remedy: cause.remedy, tellFrom },
+      ...{ hostNames: [], notAfter: null },
+    }));
 }
 
-async function conditionsOf(
-  world: World,
-  { message, remedy }: LivecertError,
-): Promise<readonly Condition[]> {
-  const { targets, settings } = world;
-  const due = await dueEntries(world);
-  return due.map(({ entry: { lineage, at } }): Condition => {
-    const tellFromMs = Date.parse(at) + settings.limits.certbotWaitMs;
-    return {
-      // Of several targets nobody has been asked yet whose it is.
-      target: targets[0]?.name ?? "host",
-      source: lineage.path,
-      name: lineage.name,
-      kind: "locked",
-      reason: message,
-      remedy,
-      hostNames: [],
-      notAfter: null,
-      tellFrom: new Date(tellFromMs).toISOString(),
-    };
-  });
+export function isOfWaiting({ kind }: Pick<Incident, "kind">): boolean {
+  return kind === "locked";
 }

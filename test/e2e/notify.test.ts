@@ -20,7 +20,7 @@ import {
   WebReceiver,
   type Received,
 } from "../support/receivers.ts";
-import { nginxProgram } from "../support/nginx.ts";
+import { NginxBed, nginxProgram, serverBlock } from "../support/nginx.ts";
 import { freePort } from "../support/ports.ts";
 import type { RunOptions, RunResult } from "../support/run.ts";
 import { configureNames, serveNames } from "../support/serve.ts";
@@ -433,6 +433,49 @@ describe("where no watcher runs", () => {
       expect(await readdir(books)).toHaveLength(1);
     },
   );
+
+  it("a renewal that waited for a short while is not told of, whichever Nginx uses it", async () => {
+    await using host = await HostBed.create();
+    await using receiver = await WebReceiver.start();
+    await serveNames(host, ["first.example.test"]);
+    const pair = await host.renew(name);
+    const address = await host.nginx.address();
+    await using other = await NginxBed.start({
+      http: serverBlock({ listen: [`${address} ssl`], pairs: [pair] }),
+    });
+    const words = [other.program, ...other.arguments];
+    const flags = await configure(host, {
+      ...soon,
+      limits: { "lock-hook": "1s" },
+      notify: [{ kind: "webhook", url: receiver.url }],
+      targets: [
+        { kind: "host" },
+        {
+          ...{ kind: "command", name: "other", "pid-file": other.pidFile },
+          dump: [...words, "-T"],
+          reload: [...words, "-s", "reload"],
+        },
+      ],
+    });
+    expect((await runAndTell(host, ["deploy", ...flags])).exitCode).toBe(0);
+    await host.renew(name);
+    const environment = {
+      ...process.env,
+      RENEWED_LINEAGE: host.certbot.live(name),
+    };
+    await besideAnotherRun(host, async () => {
+      const hook = ["hook", ...flags];
+      const { exitCode } = await runAndTell(host, hook, { environment });
+      expect(exitCode).toBe(7);
+    });
+    for (const minutes of [5, 20, 40]) {
+      const retry = ["retry", ...flags];
+      const ended = await runAndTell(host, retry, days(minutes / 1_440));
+      expect(ended.exitCode, ended.stdout).toBe(0);
+    }
+    expect(await host.isLive(name, address)).toBe(true);
+    expect(receiver.requests).toEqual([]);
+  });
 
   it("what a crash kept from the outbox is handed over by the next run, though nothing has changed", async () => {
     await using host = await HostBed.create();

@@ -35,7 +35,7 @@ export function textsOf(
 }
 
 function unpack(written: string): string {
-  // Loaded by the few that need it: a hook does not.
+  // Loaded by the few that need it: a hook with nothing to log and no configuration file does not.
   const { inflateRawSync } = process.getBuiltinModule("node:zlib");
   return inflateRawSync(Buffer.from(written, "base64")).toString("utf8");
 }

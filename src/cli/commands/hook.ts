@@ -7,11 +7,15 @@ import { composeWorld, newRunId } from "../../compose.ts";
 import type { Lineage } from "../../core/lineage/lineage.ts";
 import type { RunDocument } from "../../core/report/document.ts";
 import { deferLineage } from "../../pipeline/defer.ts";
-import { lockedRun, type LockedRunOptions } from "../../pipeline/locked-run.ts";
+import {
+  isDelay,
+  lockedRun,
+  type LockedRunOptions,
+} from "../../pipeline/locked-run.ts";
 import { dueEntries, queueEntry } from "../../pipeline/queue.ts";
 import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
 import type { HookArguments, Invocation } from "../invocation.ts";
-import { reportFailure, sendAtEnd, sendingFailure } from "../notify.ts";
+import { reportFailure, sendAtEnd } from "../notify.ts";
 import { printRun } from "../print-run.ts";
 import { measureAtEnd } from "../textfile.ts";
 
@@ -22,10 +26,18 @@ import { measureAtEnd } from "../textfile.ts";
 export async function run(
   invocation: Invocation<HookArguments>,
 ): Promise<number> {
+  let world: World | null = null;
   try {
-    return await answer(invocation);
+    const certbot = runningCertbot();
+    const isDryRun = certbot?.isDryRun ?? false;
+    if (isDryRun) invocation.leaveNoTrace();
+    world = await composeWorld(invocation, { certbot, isDryRun });
+    return await answer(invocation, world);
   } catch (error) {
     if (!invocation.stderr.terminal) await tellSyslog(`hook: ${words(error)}`);
+    // It has left a message of what waits.
+    if (world !== null && !isDryRun(world) && isDelay(error))
+      await sendAtEnd(invocation, world);
     throw error;
   }
 }
@@ -34,21 +46,20 @@ function words(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function answer(invocation: Invocation<HookArguments>): Promise<number> {
-  const certbot = runningCertbot();
-  const isDryRun = certbot?.isDryRun ?? false;
-  if (isDryRun) invocation.leaveNoTrace();
-  const world = await composeWorld(invocation, { certbot, isDryRun });
-  const document = await sendingFailure(invocation, world, () =>
+async function answer(
+  invocation: Invocation<HookArguments>,
+  world: World,
+): Promise<number> {
+  const document =
     invocation.arguments.mode === "flush"
-      ? flush(world)
-      : renewed(invocation, world),
-  );
+      ? await flush(world)
+      : await renewed(invocation, world);
   if (document === null) return 0;
-  if (!isDryRun) await reportFailure(invocation, world, document);
+  if (isDryRun(world)) return printRun(invocation, document);
+  await reportFailure(invocation, world, document);
   const exitCode = await printRun(invocation, document);
-  if (!isDryRun) await sendAtEnd(invocation, world);
-  if (!isDryRun) await measureAtEnd(world, document);
+  await sendAtEnd(invocation, world);
+  await measureAtEnd(world, document);
   return exitCode;
 }
 

@@ -1,13 +1,14 @@
 import { composeWorld, newRunId } from "../../compose.ts";
 import type { Lineage } from "../../core/lineage/lineage.ts";
+import type { RunDocument } from "../../core/report/document.ts";
 import { LivecertError } from "../../errors.ts";
-import { lockedRun } from "../../pipeline/locked-run.ts";
+import { isDelay, lockedRun } from "../../pipeline/locked-run.ts";
 import { pendingNow } from "../../pipeline/pending.ts";
 import { isReviewDue, reviewAll } from "../../pipeline/review-all.ts";
 import type { RunRequest, Scope, World } from "../../pipeline/world.ts";
 import { readPresence } from "../../service/presence.ts";
 import type { Invocation, NoArguments } from "../invocation.ts";
-import { reportFailure, sendAtEnd, sendingFailure } from "../notify.ts";
+import { reportFailure, sendAtEnd } from "../notify.ts";
 import { printRun } from "../print-run.ts";
 import { measureAtEnd } from "../textfile.ts";
 
@@ -28,16 +29,29 @@ export async function run(
     isDryRun: false,
     settleMs: world.settings.limits.settleHookMs,
   };
-  const { lockMs } = world.settings.limits;
-  const document = await sendingFailure(invocation, world, () =>
-    lockedRun(world, request, { own: [], lockWaitMs: lockMs, limitMs: null }),
-  );
+  const document = await runLocked(invocation, world, request);
   await reportFailure(invocation, world, document);
   const exitCode = await printRun(invocation, document);
   await review(world);
   await sendAtEnd(invocation, world);
   await measureAtEnd(world, document);
   return exitCode;
+}
+
+/** Where it waits in vain, that is sent before the error is printed. */
+async function runLocked(
+  invocation: Invocation<NoArguments>,
+  world: World,
+  request: RunRequest,
+): Promise<RunDocument> {
+  const { lockMs } = world.settings.limits;
+  const options = { own: [], lockWaitMs: lockMs, limitMs: null };
+  try {
+    return await lockedRun(world, request, options);
+  } catch (error) {
+    if (isDelay(error)) await sendAtEnd(invocation, world);
+    throw error;
+  }
 }
 
 /** A watcher looks by itself. The answer was given before, so that a review that cannot be made is only logged. */

@@ -2,7 +2,7 @@
  * What a run found wrong becomes incidents, and incidents become messages in the outbox. The holder of the lock does this
  * (what waits for a lock: waiting.ts); who sends the messages, and when, is not its matter.
  */
-import { warningsOf, written } from "../adapters/store/failure.ts";
+import { warningsOf } from "../adapters/store/failure.ts";
 import { certificateFromDer } from "../adapters/tls/certificate.ts";
 import type { Certificate } from "../core/certificate/certificate.ts";
 import { isFailure, type Outcome } from "../core/decision/outcome.ts";
@@ -19,10 +19,10 @@ import { messagesOf } from "./alert-messages.ts";
 import type { Assessment, Candidate } from "./assess.ts";
 import { candidatesOf, lineagesOf } from "./candidates.ts";
 import type { Concluded, TargetResult } from "./conclude.ts";
-import { closeWaiting, readBook, together, writeBook } from "./book.ts";
+import { readBook, together, writeBook } from "./book.ts";
 import { sourceId } from "./examine.ts";
 import { presentBundle, seenAgain } from "./observe.ts";
-import { isOfWaiting, lockWaiting } from "./waiting.ts";
+import { isOfWaiting, takeWaiting } from "./waiting.ts";
 import type { RunRequest, World } from "./world.ts";
 
 /** Answers with what could not be written; then nobody is told, and the next run finds it again. */
@@ -38,13 +38,13 @@ export async function keepIncidents(
     (await world.store.queue.list()).map(({ entry }) => entry.lineage.path),
   );
   using taken = await takeWaiting(world, request);
-  const waiting = taken?.book ?? emptyBook;
+  const { incidents, unsent } = taken?.book ?? emptyBook;
   const targets = await Promise.all(
     results.map((result) => lookOf(world, request, result)),
   );
   const looks = [...targets, lookAtPublications(world, request, publications)];
   const reviewed = review({
-    incidents: together(book.incidents, waiting.incidents),
+    incidents: together(book.incidents, incidents),
     conditions: looks.flatMap(({ conditions }) => conditions),
     wasLookedAt: (incident) =>
       isOfWaiting(incident)
@@ -61,23 +61,11 @@ export async function keepIncidents(
     schema: 1,
     reviewedAt: isComplete ? reviewDay(world, book) : book.reviewedAt,
     incidents: reviewed.incidents,
-    unsent: [...book.unsent, ...waiting.unsent, ...messages],
+    unsent: [...book.unsent, ...unsent, ...messages],
   });
   const isKept = kept.every(({ kind }) => kind === "written");
-  const closed = isKept ? await closeWaiting(world, waiting) : written;
-  return warningsOf([...kept, closed]);
-}
-
-/** null: there is none, or a run is writing it at the moment, and the next one takes it over. */
-async function takeWaiting(
-  world: World,
-  { command }: RunRequest,
-): Promise<({ readonly book: IncidentBook } & Disposable) | null> {
-  if ((await readBook(world, "waiting")) === emptyBook) return null;
-  const lock = await lockWaiting(world, command);
-  if (lock === null) return null;
-  const book = await readBook(world, "waiting");
-  return { book, [Symbol.dispose]: () => lock[Symbol.dispose]() };
+  const removed = taken !== null && isKept ? [await taken.remove()] : [];
+  return warningsOf([...kept, ...removed]);
 }
 
 /** Whichever target uses it; what has left the queue otherwise was deleted, or done by a run that was killed afterwards. */

@@ -1,5 +1,5 @@
 /** Where incidents are kept, and handed over as messages. */
-import { written, type Written } from "../adapters/store/failure.ts";
+import type { Written } from "../adapters/store/failure.ts";
 import {
   emptyBook,
   outboxId,
@@ -47,14 +47,6 @@ export async function writeBook(
     }
   if (results.some(({ kind }) => kind !== "written")) return results;
   return [await store.incidents.put(name, { ...book, unsent: [] })];
-}
-
-/** Once what it held stands in the book of all. */
-export async function closeWaiting(
-  { store }: Pick<World, "store">,
-  waiting: IncidentBook,
-): Promise<Written> {
-  return waiting === emptyBook ? written : store.incidents.remove("waiting");
 }
 
 /** What stands in both is as people were told it last: a run that was killed may have left what the other has gone on with. */

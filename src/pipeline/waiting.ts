@@ -12,6 +12,7 @@ import {
   type Condition,
   type Incident,
 } from "../core/incidents/incident.ts";
+import type { IncidentBook } from "../core/incidents/record.ts";
 import { review } from "../core/incidents/review.ts";
 import type { LivecertError } from "../errors.ts";
 import { messagesOf } from "./alert-messages.ts";
@@ -40,8 +41,31 @@ export async function keepWaiting(
   }
 }
 
+/** What others have told, which tell no more while it is held. */
+export interface Taken extends Disposable {
+  readonly book: IncidentBook;
+  /** Once what it holds stands in the book of all. */
+  readonly remove: () => Promise<Written>;
+}
+
+/** null: there is none, or a run is writing it at the moment, and the next one takes it over. */
+export async function takeWaiting(
+  world: World,
+  { command }: RunRequest,
+): Promise<Taken | null> {
+  const { incidents } = world.store;
+  if ((await incidents.get("waiting")) === null) return null;
+  const lock = await lockWaiting(world, command);
+  if (lock === null) return null;
+  return {
+    book: await readBook(world, "waiting"),
+    remove: () => incidents.remove("waiting"),
+    [Symbol.dispose]: () => lock[Symbol.dispose](),
+  };
+}
+
 /** Whoever reads the book to change it holds this; null: another process does. */
-export function lockWaiting(
+function lockWaiting(
   { settings: { runDir }, signal }: Pick<World, "settings" | "signal">,
   command: string,
 ): Promise<Lock | null> {

@@ -423,16 +423,8 @@ describe("one Nginx of two whose configuration is refused", () => {
     const { host, address } = bed;
     const http = block(await host.nginx.address(), bed.pair);
     await using other = await NginxBed.start({ http });
-    const words = [other.program, ...other.arguments];
     const file = join(host.directory, "livecert.yaml");
-    const targets = [
-      { kind: "host" },
-      {
-        ...{ kind: "command", name: "other", "pid-file": other.pidFile },
-        dump: [...words, "-T"],
-        reload: [...words, "-s", "reload"],
-      },
-    ];
+    const targets = [{ kind: "host" }, other.commandTarget("other")];
     await writeFile(file, JSON.stringify({ targets }), { mode: 0o600 });
     const sound = await readFile(other.configuration, "utf8");
     const deploy = () => host.livecert.document(["deploy", "--config", file]);

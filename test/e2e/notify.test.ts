@@ -58,6 +58,11 @@ function toldBy(receiver: WebReceiver): readonly Message[] {
   return [...new Map(messages.map((one) => [one.id, one])).values()];
 }
 
+/** What Certbot calls a hook with. */
+function renewedBy({ certbot }: HostBed): NodeJS.ProcessEnv {
+  return { ...process.env, RENEWED_LINEAGE: certbot.live(name) };
+}
+
 /** A run that has told everything: it sends for less than a second by itself, which is little on a busy machine. */
 async function runAndTell(
   host: HostBed,
@@ -198,7 +203,7 @@ describe("while a watcher runs", () => {
     await serveNames(host, [name]);
     const flags = await configure(host, {
       alerts: { "send-again": "200ms" },
-      limits: { lock: "1s", "certbot-wait": "1s" },
+      limits: { lock: "1s", "lock-hook": "1s", "certbot-wait": "1s" },
       watch: { quiet: "100ms", "retry-first": "1s" },
       notify: [{ kind: "webhook", url: receiver.url }],
     });
@@ -206,11 +211,7 @@ describe("while a watcher runs", () => {
     await besideAnotherRun(host, async () => {
       await host.renew(name);
       const { exitCode } = await host.livecert.run(["hook", ...flags], {
-        environment: {
-          ...process.env,
-          LIVECERT_LIMITS_LOCK_HOOK: "1s",
-          RENEWED_LINEAGE: host.certbot.live(name),
-        },
+        environment: renewedBy(host),
       });
       expect(exitCode).toBe(7);
       await waitFor("it is told", () => receiver.accepted.length === 1);
@@ -283,10 +284,7 @@ describe("where no watcher runs", () => {
       ],
     });
     await breakLineage(host);
-    const environment = {
-      ...process.env,
-      RENEWED_LINEAGE: host.certbot.live(name),
-    };
+    const environment = renewedBy(host);
     const hook = async () => {
       const { exitCode } = await host.livecert.run(["hook", ...flags], {
         environment,
@@ -395,10 +393,7 @@ describe("where no watcher runs", () => {
         notify: [{ kind: "webhook", url: receiver.url }],
       });
       await host.renew(name);
-      const environment = {
-        ...process.env,
-        RENEWED_LINEAGE: host.certbot.live(name),
-      };
+      const environment = renewedBy(host);
       const hook = (minutes: number) =>
         runAndTell(host, ["hook", ...flags], {
           ...days(minutes / 1_440),
@@ -443,26 +438,15 @@ describe("where no watcher runs", () => {
     await using other = await NginxBed.start({
       http: serverBlock({ listen: [`${address} ssl`], pairs: [pair] }),
     });
-    const words = [other.program, ...other.arguments];
     const flags = await configure(host, {
       ...soon,
       limits: { "lock-hook": "1s" },
       notify: [{ kind: "webhook", url: receiver.url }],
-      targets: [
-        { kind: "host" },
-        {
-          ...{ kind: "command", name: "other", "pid-file": other.pidFile },
-          dump: [...words, "-T"],
-          reload: [...words, "-s", "reload"],
-        },
-      ],
+      targets: [{ kind: "host" }, other.commandTarget("other")],
     });
     expect((await runAndTell(host, ["deploy", ...flags])).exitCode).toBe(0);
     await host.renew(name);
-    const environment = {
-      ...process.env,
-      RENEWED_LINEAGE: host.certbot.live(name),
-    };
+    const environment = renewedBy(host);
     await besideAnotherRun(host, async () => {
       const hook = ["hook", ...flags];
       const { exitCode } = await runAndTell(host, hook, { environment });

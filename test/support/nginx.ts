@@ -136,6 +136,16 @@ export class NginxBed implements AsyncDisposable {
     await writeFile(this.configuration, this.#text(configuration));
   }
 
+  /** An entry of `targets` in a configuration file: this Nginx by commands of the user's. */
+  commandTarget(name: string) {
+    const words = [this.program, ...this.arguments];
+    return {
+      ...{ kind: "command", name, "pid-file": this.pidFile },
+      dump: [...words, "-T"],
+      reload: [...words, "-s", "reload"],
+    };
+  }
+
   /** The arguments that make the program this bed's, as an administrator would give them. */
   get arguments(): readonly string[] {
     return ["-e", "stderr", "-p", this.prefix, "-c", this.configuration];

@@ -15,7 +15,7 @@ export type Place = readonly [
   form: Form,
 ];
 
-/** `plain`: a piece of the source, of which no copy is made. `packed`: raw deflate (RFC 1951) in base64. */
+/** `plain`: a piece of the source, of which no copy is made. `packed`: raw deflate (RFC 1951) of it, in base64. */
 export type Form = "plain" | "packed";
 
 /** What is called `name`; null: nothing is. */
@@ -34,8 +34,9 @@ export function textsOf(
   };
 }
 
-function unpack(written: string): string {
+/** @param packed as the build packs a text */
+export function unpack(packed: string): string {
   // Loaded by the few that need it: a hook with nothing to log and no configuration file does not.
   const { inflateRawSync } = process.getBuiltinModule("node:zlib");
-  return inflateRawSync(Buffer.from(written, "base64")).toString("utf8");
+  return inflateRawSync(Buffer.from(packed, "base64")).toString("utf8");
 }

@@ -28,10 +28,7 @@ export async function run(
 ): Promise<number> {
   let world: World | null = null;
   try {
-    const certbot = runningCertbot();
-    const isDryRun = certbot?.isDryRun ?? false;
-    if (isDryRun) invocation.leaveNoTrace();
-    world = await composeWorld(invocation, { certbot, isDryRun });
+    world = await composeOwn(invocation);
     return await answer(invocation, world);
   } catch (error) {
     if (!invocation.stderr.terminal) await tellSyslog(`hook: ${words(error)}`);
@@ -40,6 +37,15 @@ export async function run(
       await sendAtEnd(invocation, world);
     throw error;
   }
+}
+
+async function composeOwn(
+  invocation: Invocation<HookArguments>,
+): Promise<World> {
+  const certbot = runningCertbot();
+  const isDryRun = certbot?.isDryRun ?? false;
+  if (isDryRun) invocation.leaveNoTrace();
+  return composeWorld(invocation, { certbot, isDryRun });
 }
 
 function words(error: unknown): string {

@@ -7,6 +7,7 @@ export const hiddenData = "data:[hidden]";
 
 /** A whole PEM value held in a variable (`data:$name`) is no secret. */
 const dataOfVariable = /^data:\$(?:\w+|\{\w+\})$/;
+// {0,} and not a star, which with the slash after it would end the comment that the bundle keeps this in.
 const pin = /\b(pin-value|pin|passphrase|password)=[^;&?]{0,}/gi;
 
 export function concealKeyMaterial(

@@ -28,7 +28,7 @@ export function readServerName(
   const name = lowerCase(
     lowerCase(written) === "$hostname" ? hostname : written,
   );
-  if (name.includes("..") || /\*.*[*]/.test(name)) {
+  if (name.includes("..") || name.indexOf("*") !== name.lastIndexOf("*")) {
     return null;
   }
   if (name.startsWith(".") && name.length > 1) {

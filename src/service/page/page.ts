@@ -1,7 +1,7 @@
 /** The page at `/`: three files put into one document, which asks for nothing but `/api/status`. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { inflateRawSync } from "node:zlib";
+import { unpack } from "../../adapters/code/texts.ts";
 import type { Resource } from "../../adapters/http/server.ts";
 
 interface PageFiles {
@@ -10,7 +10,7 @@ interface PageFiles {
   readonly js: string;
 }
 
-/** Put in by the build: their JSON by raw deflate, in base64. */
+/** Put in by the build: their JSON, packed. */
 declare const LIVECERT_PAGE: string | undefined;
 
 let made: Resource | null = null;
@@ -18,13 +18,10 @@ let made: Resource | null = null;
 /** The same for everybody, whatever is known. */
 export function page(): Resource {
   return (made ??= makePage(
-    typeof LIVECERT_PAGE === "undefined" ? readPage() : unpack(LIVECERT_PAGE),
+    typeof LIVECERT_PAGE === "undefined"
+      ? readPage()
+      : (JSON.parse(unpack(LIVECERT_PAGE)) as PageFiles),
   ));
-}
-
-function unpack(packed: string): PageFiles {
-  const json = inflateRawSync(Buffer.from(packed, "base64")).toString("utf8");
-  return JSON.parse(json) as PageFiles;
 }
 
 /** Where the program runs unbuilt, as in tests. */

@@ -11,6 +11,7 @@ import type { LineageReport, RunDocument } from "../core/report/document.ts";
 import { LivecertError } from "../errors.ts";
 import { lineageFiles } from "./candidates.ts";
 import { sourceId } from "./examine.ts";
+import { lookUnlocked } from "./look-unlocked.ts";
 import { dueEntries, isOfOwnCertbot } from "./queue.ts";
 import { briefDocument, briefReport } from "./report.ts";
 import { run } from "./run.ts";
@@ -42,6 +43,8 @@ export async function lockedRun(
     return withinLimit(world, options.limitMs, (limited) =>
       run(limited, request),
     );
+  const seen = await lookUnlocked(world, request, options.own);
+  if (seen !== null) return seen;
   const queued = await queueAll(world, options.own);
   const { command, trigger } = request;
   try {

@@ -10,9 +10,9 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { takeLock } from "../../src/adapters/store/lock.ts";
 import type { Message } from "../../src/core/incidents/message.ts";
 import { writeScript } from "../support/hook.ts";
+import { besideAnotherRun } from "../support/another-run.ts";
 import { HostBed } from "../support/host.ts";
 import {
   hangingCommand,
@@ -74,24 +74,6 @@ async function runAndTell(
   const flags = args.slice(args.indexOf("--config"));
   await host.livecert.run(["notify", ...flags], options);
   return ended;
-}
-
-/** Another run that does not end before this has. */
-async function besideAnotherRun(
-  { livecert }: HostBed,
-  work: () => Promise<void>,
-): Promise<void> {
-  const lock = await takeLock({
-    runDir: livecert.runDirectory,
-    waitMs: 0,
-    command: "deploy",
-    signal: new AbortController().signal,
-  });
-  try {
-    await work();
-  } finally {
-    lock[Symbol.dispose]();
-  }
 }
 
 const days = (number: number) => ({
@@ -208,7 +190,7 @@ describe("while a watcher runs", () => {
       notify: [{ kind: "webhook", url: receiver.url }],
     });
     await using watcher = await WatcherBed.start(host.livecert, { flags });
-    await besideAnotherRun(host, async () => {
+    await besideAnotherRun(host.livecert, async () => {
       await host.renew(name);
       const { exitCode } = await host.livecert.run(["hook", ...flags], {
         environment: renewedBy(host),
@@ -416,7 +398,7 @@ describe("where no watcher runs", () => {
           },
         ]);
       };
-      await (isHeld ? besideAnotherRun(host, wait) : wait());
+      await (isHeld ? besideAnotherRun(host.livecert, wait) : wait());
       const ended = await runAndTell(host, ["retry", ...flags], days(0.5));
       expect(ended.exitCode, ended.stderr).toBe(0);
       expect(await host.isLive(name, address)).toBe(true);
@@ -447,7 +429,7 @@ describe("where no watcher runs", () => {
     expect((await runAndTell(host, ["deploy", ...flags])).exitCode).toBe(0);
     await host.renew(name);
     const environment = renewedBy(host);
-    await besideAnotherRun(host, async () => {
+    await besideAnotherRun(host.livecert, async () => {
       const hook = ["hook", ...flags];
       const { exitCode } = await runAndTell(host, hook, { environment });
       expect(exitCode).toBe(7);

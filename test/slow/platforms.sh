@@ -44,6 +44,7 @@ files_for() {
   esac
 }
 
+failed=
 for release in $releases; do
   fetch_node "$release"
   node=$cache/node-$release/bin
@@ -53,5 +54,7 @@ for release in $releases; do
   files=$*
   [ -n "$files" ] || files=$(files_for "$release")
   # shellcheck disable=SC2086
-  PATH=$node:$PATH node_modules/.bin/vitest run --reporter=dot $files </dev/null
+  PATH=$node:$PATH node_modules/.bin/vitest run --reporter=dot $files </dev/null ||
+    failed="$failed $release"
 done
+[ -z "$failed" ] || fail "tests failed on Node.js$failed"

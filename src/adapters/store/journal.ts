@@ -14,7 +14,9 @@ import { serialise } from "./records.ts";
 import { journalEntry } from "./shapes.ts";
 
 export interface Journal {
+  /** Only the holder of the lock lets a full file give way to a new one. */
   append(entries: readonly JournalEntry[]): Promise<Written>;
+  appendUnlocked(entries: readonly JournalEntry[]): Promise<Written>;
   /** The newest that match, newest first. `lineage` is a lineage's name or a certificate's path. */
   read(filter: {
     readonly limit: number;
@@ -33,17 +35,21 @@ export function openJournal(
   const maxBytes = options.maxBytes ?? defaultMaxBytes;
   const current = join(place.directory, "journal.jsonl");
   const older = join(place.directory, "journal.1.jsonl");
+  const add = async (entries: readonly JournalEntry[]): Promise<void> => {
+    if (entries.length === 0) return;
+    await place.prepare();
+    const lines = entries.map(toLine).join("");
+    await append(current, (last) => (isTorn(last) ? `\n${lines}` : lines));
+  };
   return {
     append: (entries) =>
       attemptWrite(current, async () => {
-        if (entries.length === 0) return;
-        await place.prepare();
-        const lines = entries.map(toLine).join("");
-        await append(current, (last) => (isTorn(last) ? `\n${lines}` : lines));
-        if (statSync(current).size < maxBytes) return;
+        await add(entries);
+        if (entries.length === 0 || statSync(current).size < maxBytes) return;
         renameSync(current, older);
         await syncDirectory(place.directory);
       }),
+    appendUnlocked: (entries) => attemptWrite(current, () => add(entries)),
     async read({ limit, lineage }) {
       const found: JournalEntry[] = [];
       for (const path of [current, older]) {

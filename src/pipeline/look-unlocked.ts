@@ -1,0 +1,90 @@
+/**
+ * A hook whose very version was found live before mostly finds it so again. Such a look needs no lock, and does not wait for
+ * whoever holds it; its one line in the journal is appended whole, whoever else appends.
+ */
+import { written, type Written } from "../adapters/store/failure.ts";
+import type { Records } from "../adapters/store/records.ts";
+import type { Store } from "../adapters/store/store.ts";
+import type { QueueEntry } from "../core/decision/record.ts";
+import type { RunDocument } from "../core/report/document.ts";
+import { lineageFiles } from "./candidates.ts";
+import { sourceId } from "./examine.ts";
+import { run } from "./run.ts";
+import type { RunRequest, World } from "./world.ts";
+
+/** A look that takes longer is not worth making twice. */
+const limitMs = 5_000;
+
+/** null: there is something to do or to write down, or the look failed, all of which is for the holder of the lock. */
+export async function lookUnlocked(
+  world: World,
+  request: RunRequest,
+  own: readonly QueueEntry[],
+): Promise<RunDocument | null> {
+  if (!(await isKnownLive(world, request, own))) return null;
+  const limit = AbortSignal.timeout(limitMs);
+  const looking: World = {
+    ...world,
+    store: withoutLock(world.store),
+    signal: AbortSignal.any([world.signal, limit]),
+  };
+  try {
+    return await run(looking, request);
+  } catch (error) {
+    world.log.debug("the look without the lock came to nothing", { error });
+    return null;
+  }
+}
+
+/** As far as the state knows; whether it is so is seen by looking. */
+async function isKnownLive(
+  { store, settings }: World,
+  { trigger, isForced }: RunRequest,
+  own: readonly QueueEntry[],
+): Promise<boolean> {
+  if (trigger !== "hook" || isForced || own.length === 0) return false;
+  // Publications are written beside the state.
+  if (settings.publish.length > 0) return false;
+  if ((await store.queue.list()).length > 0) return false;
+  for (const { lineage, version } of own) {
+    const record = await store.sources.get(sourceId(lineageFiles(lineage)));
+    const last = record?.last ?? null;
+    if (version === null || last?.version !== version) return false;
+    // After `deployed` the first look has `live` to write down.
+    if (last.outcome !== "live") return false;
+  }
+  return true;
+}
+
+class LockNeeded extends Error {}
+
+/** Refuses what only the holder of the lock may write. A reload is written down before it is made, so none is made. */
+function withoutLock(store: Store): Store {
+  const refuse = () => Promise.reject(new LockNeeded());
+  return {
+    sources: readOnly(store.sources),
+    pending: readOnly(store.pending),
+    queue: { ...store.queue, removeIfUnchanged: refuse, recover: refuse },
+    models: readOnly(store.models),
+    targets: readOnly(store.targets),
+    totals: readOnly(store.totals),
+    publications: readOnly(store.publications),
+    incidents: readOnly(store.incidents),
+    outbox: readOnly(store.outbox),
+    journal: {
+      ...store.journal,
+      append: (entries) => store.journal.appendUnlocked(entries),
+    },
+  };
+}
+
+function readOnly<T>(records: Records<T>): Records<T> {
+  return {
+    ...records,
+    put: () => Promise.reject(new LockNeeded()),
+    async remove(id): Promise<Written> {
+      if ((await records.get(id)) === null) return written;
+      throw new LockNeeded();
+    },
+  };
+}

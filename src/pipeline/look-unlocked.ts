@@ -1,14 +1,16 @@
 /**
- * A hook whose very version was found live before mostly finds it so again. Such a look needs no lock, and does not wait for
+ * A hook whose very files were found live before mostly finds them so again. Such a look needs no lock, and does not wait for
  * whoever holds it; its one line in the journal is appended whole, whoever else appends.
  */
 import { written, type Written } from "../adapters/store/failure.ts";
 import type { Records } from "../adapters/store/records.ts";
 import type { Store } from "../adapters/store/store.ts";
+import { filesKey } from "../core/decision/generations.ts";
 import type { QueueEntry } from "../core/decision/record.ts";
+import type { Lineage } from "../core/lineage/lineage.ts";
 import type { RunDocument } from "../core/report/document.ts";
 import { lineageFiles } from "./candidates.ts";
-import { sourceId } from "./examine.ts";
+import { identifyFiles, sourceId } from "./examine.ts";
 import { run } from "./run.ts";
 import type { RunRequest, World } from "./world.ts";
 
@@ -46,14 +48,19 @@ async function isKnownLive(
   // Publications are written beside the state.
   if (settings.publish.length > 0) return false;
   if ((await store.queue.list()).length > 0) return false;
-  for (const { lineage, version } of own) {
-    const record = await store.sources.get(sourceId(lineageFiles(lineage)));
-    const last = record?.last ?? null;
-    if (version === null || last?.version !== version) return false;
-    // After `deployed` the first look has `live` to write down.
-    if (last.outcome !== "live") return false;
-  }
+  for (const { lineage } of own)
+    if (!(await wasSeenLive(store, lineage))) return false;
   return true;
+}
+
+/** These very files; after `deployed` the first look has `live` to write down. */
+async function wasSeenLive(store: Store, lineage: Lineage): Promise<boolean> {
+  const files = lineageFiles(lineage);
+  const record = await store.sources.get(sourceId(files));
+  if (record?.last?.outcome !== "live" || record.seen.length === 0)
+    return false;
+  const present = filesKey(await identifyFiles(files));
+  return record.seen.every((seen) => filesKey(seen.files) === present);
 }
 
 class LockNeeded extends Error {}

@@ -25,6 +25,8 @@ export interface LockedRunOptions {
   readonly lockWaitMs: number;
   /** For the whole run besides waiting for the lock; null: none. */
   readonly limitMs: number | null;
+  /** Of that, already. */
+  readonly spentMs?: number;
   /** What the Certbot that calls us has deferred waits for its post hook; otherwise it is taken along. */
   readonly leavesDeferred?: boolean;
 }
@@ -37,14 +39,14 @@ export interface LockedRunOptions {
 export async function lockedRun(
   world: World,
   request: RunRequest,
-  options: LockedRunOptions,
+  given: LockedRunOptions,
 ): Promise<RunDocument> {
   if (request.isDryRun)
-    return withinLimit(world, options.limitMs, (limited) =>
-      run(limited, request),
-    );
-  const seen = await lookUnlocked(world, request, options.own);
+    return withinLimit(world, given, (limited) => run(limited, request));
+  const startedMs = performance.now();
+  const seen = await lookUnlocked(world, request, given);
   if (seen !== null) return seen;
+  const options = { ...given, spentMs: performance.now() - startedMs };
   const queued = await queueAll(world, options.own);
   const { command, trigger } = request;
   try {
@@ -144,7 +146,7 @@ async function underLock(
   if (done !== null) return done;
   const due = await withoutVanished(world, await entriesFor(world, options));
   const scope = withQueued(request.scope, due);
-  const document = await withinLimit(world, options.limitMs, (limited) =>
+  const document = await withinLimit(world, options, (limited) =>
     run(limited, { ...request, scope }),
   );
   const settled = await settleQueue(world, due, document);
@@ -176,11 +178,11 @@ async function entriesFor(
 /** Ends a run that takes too long; what it was about stays queued. */
 async function withinLimit<Result>(
   world: World,
-  limitMs: number | null,
+  { limitMs, spentMs = 0 }: Pick<LockedRunOptions, "limitMs" | "spentMs">,
   work: (world: World) => Promise<Result>,
 ): Promise<Result> {
   if (limitMs === null) return work(world);
-  const limit = AbortSignal.timeout(limitMs);
+  const limit = AbortSignal.timeout(Math.max(0, Math.ceil(limitMs - spentMs)));
   try {
     return await work({
       ...world,

@@ -2,49 +2,74 @@
  * A hook whose very files were found live before mostly finds them so again. Such a look needs no lock, and does not wait for
  * whoever holds it; its one line in the journal is appended whole, whoever else appends.
  */
-import { written, type Written } from "../adapters/store/failure.ts";
+import {
+  warningsOf,
+  written,
+  type Written,
+} from "../adapters/store/failure.ts";
 import type { Records } from "../adapters/store/records.ts";
 import type { Store } from "../adapters/store/store.ts";
 import { filesKey } from "../core/decision/generations.ts";
-import type { QueueEntry } from "../core/decision/record.ts";
+import type { JournalEntry, QueueEntry } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { RunDocument } from "../core/report/document.ts";
 import { lineageFiles } from "./candidates.ts";
 import { identifyFiles, sourceId } from "./examine.ts";
 import { run } from "./run.ts";
+import { startStopwatch } from "./stopwatch.ts";
 import type { RunRequest, World } from "./world.ts";
 
-/** A look that takes longer is not worth making twice. */
-const limitMs = 5_000;
+/** Of a run's limit: a look that takes longer is not worth making twice. */
+const share = 1 / 8;
 
-/** null: there is something to do or to write down, or the look failed, all of which is for the holder of the lock. */
+/**
+ * null: there is something to do or to write down, or the look failed, all of which is for the holder of the lock.
+ *
+ * @param limitMs of the whole run; null: none
+ */
 export async function lookUnlocked(
   world: World,
   request: RunRequest,
-  own: readonly QueueEntry[],
+  { own, limitMs }: { own: readonly QueueEntry[]; limitMs: number | null },
 ): Promise<RunDocument | null> {
-  if (!(await isKnownLive(world, request, own))) return null;
-  const limit = AbortSignal.timeout(limitMs);
-  const looking: World = {
-    ...world,
-    store: withoutLock(world.store),
-    signal: AbortSignal.any([world.signal, limit]),
-  };
+  const signals = [world.signal];
+  if (limitMs !== null)
+    signals.push(AbortSignal.timeout(Math.ceil(limitMs * share)));
+  const signal = AbortSignal.any(signals);
+  const { log, store } = world;
+  const lines: JournalEntry[] = [];
   try {
-    return await run(looking, request);
+    if (!(await isKnownLive(world, request, own))) return null;
+    const looking: World = {
+      ...world,
+      signal,
+      store: withoutLock(store, lines),
+      stopwatch: startStopwatch(log),
+    };
+    const document = await run(looking, request);
+    // Not before: a run that comes to nothing has no line.
+    const told = await store.journal.appendUnlocked(lines);
+    const warnings = [...document.warnings, ...warningsOf([told])];
+    return { ...document, warnings };
   } catch (error) {
-    world.log.debug("the look without the lock came to nothing", { error });
+    const isUsual = error instanceof LockNeeded || signal.aborted;
+    log[isUsual ? "debug" : "warn"]("the look without the lock failed", {
+      error,
+    });
     return null;
   }
 }
 
-/** As far as the state knows; whether it is so is seen by looking. */
+/**
+ * As far as the state knows; whether it is so is seen by looking. Nothing is queued meanwhile, so that a kill must lose no
+ * renewal.
+ */
 async function isKnownLive(
   { store, settings }: World,
-  { trigger, isForced }: RunRequest,
+  { trigger }: RunRequest,
   own: readonly QueueEntry[],
 ): Promise<boolean> {
-  if (trigger !== "hook" || isForced || own.length === 0) return false;
+  if (trigger !== "hook" || own.length === 0) return false;
   // Publications are written beside the state.
   if (settings.publish.length > 0) return false;
   if ((await store.queue.list()).length > 0) return false;
@@ -66,7 +91,7 @@ async function wasSeenLive(store: Store, lineage: Lineage): Promise<boolean> {
 class LockNeeded extends Error {}
 
 /** Refuses what only the holder of the lock may write. A reload is written down before it is made, so none is made. */
-function withoutLock(store: Store): Store {
+function withoutLock(store: Store, lines: JournalEntry[]): Store {
   const refuse = () => Promise.reject(new LockNeeded());
   return {
     sources: readOnly(store.sources),
@@ -80,7 +105,10 @@ function withoutLock(store: Store): Store {
     outbox: readOnly(store.outbox),
     journal: {
       ...store.journal,
-      append: (entries) => store.journal.appendUnlocked(entries),
+      append(entries) {
+        lines.push(...entries);
+        return Promise.resolve(written);
+      },
     },
   };
 }

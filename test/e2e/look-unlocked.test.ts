@@ -1,6 +1,9 @@
-import { copyFile, readdir, readFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createLog } from "../../src/adapters/log/log.ts";
+import { openStore } from "../../src/adapters/store/store.ts";
+import { emptyBook } from "../../src/core/incidents/record.ts";
 import type { RunDocument } from "../../src/core/report/document.ts";
 import { besideAnotherRun } from "../support/another-run.ts";
 import { HostBed } from "../support/host.ts";
@@ -50,9 +53,13 @@ function hook(lineage: string): Promise<RunDocument> {
   });
 }
 
-function hookBesideAnotherRun(): Promise<RunResult> {
+function hookBesideAnotherRun(
+  ...options: readonly string[]
+): Promise<RunResult> {
   return besideAnotherRun(host.livecert, () =>
-    host.livecert.run(["hook"], { environment: environmentOf(name) }),
+    host.livecert.run(["hook", ...options], {
+      environment: environmentOf(name),
+    }),
   );
 }
 
@@ -82,8 +89,9 @@ async function state(): Promise<ReadonlyMap<string, string>> {
 }
 
 async function journal(): Promise<readonly string[]> {
-  const { stdout } = await host.livecert.run(["history"]);
-  return stdout.trimEnd().split("\n");
+  const { stateDirectory } = host.livecert;
+  const text = await readFile(join(stateDirectory, "v1/journal.jsonl"), "utf8");
+  return text.trimEnd().split("\n");
 }
 
 describe("a hook whose lineage is known to be live", () => {
@@ -100,15 +108,19 @@ describe("a hook whose lineage is known to be live", () => {
   it.each<{
     readonly what: string;
     readonly happens: () => Promise<unknown>;
+    /** Whether the state lets it look at all. */
+    readonly looks: boolean;
     readonly afterwards: string;
   }>([
     {
       what: "it was renewed again",
+      looks: false,
       happens: () => host.renew(name),
       afterwards: "deployed",
     },
     {
       what: "its files were replaced without a new version",
+      looks: false,
       happens: async () => {
         const live = (kind: "privkey" | "fullchain" | "cert" | "chain") =>
           host.certbot.live(name, kind);
@@ -120,6 +132,7 @@ describe("a hook whose lineage is known to be live", () => {
     },
     {
       what: "Nginx was started anew",
+      looks: true,
       happens: async () => {
         await host.nginx.stop();
         await host.nginx.start();
@@ -128,6 +141,7 @@ describe("a hook whose lineage is known to be live", () => {
     },
     {
       what: "another lineage waits in the queue",
+      looks: false,
       happens: async () => {
         await host.renew(other);
         await besideAnotherRun(host.livecert, () => hook(other));
@@ -136,24 +150,66 @@ describe("a hook whose lineage is known to be live", () => {
     },
     {
       what: "Nginx is stopped",
+      looks: true,
       happens: () => host.nginx.stop(),
       afterwards: "not-running",
     },
-  ])("does wait where $what", async ({ happens, afterwards }) => {
+    {
+      what: "a run told of what waits",
+      looks: true,
+      happens: () => writeBookOfWaiting(),
+      afterwards: "live",
+    },
+  ])("does wait where $what", async ({ happens, looks, afterwards }) => {
     await happens();
     const reloads = await host.nginx.reconfigurations();
-    const { exitCode, stderr } = await hookBesideAnotherRun();
+    const { exitCode, stderr } = await hookBesideAnotherRun(
+      ...["--log-level", "debug"],
+    );
     expect(stderr).toContain("livecert deploy holds since");
     expect(exitCode).toBe(7);
+    expect(stderr.includes("the look without the lock failed")).toBe(looks);
     expect(await host.nginx.reconfigurations()).toBe(reloads);
+
+    const before = await journal();
     const document = await hook(name);
+    if ((await host.nginx.masterPid()) === null) await host.nginx.start();
     const own = document.lineages.find((one) => one.name === name);
     expect(own?.outcome).toBe(afterwards);
-    if (afterwards === "not-running") {
-      await host.nginx.start();
-      return;
-    }
+    const lines = (await journal()).slice(before.length);
+    const names = document.lineages.map((one) => one.name);
+    expect(lines.length).toBe(names.length);
     expect(await host.isLive(name, address)).toBe(true);
     expect(await host.isLive(other, address)).toBe(true);
   });
+
+  it("is queued where its record cannot be read", async () => {
+    await host.renew(name);
+    const record = [...(await state()).keys()].find((path) =>
+      path.includes(`sources/${name}`),
+    );
+    const file = record ?? "";
+    await rm(file);
+    await mkdir(file);
+    const { exitCode } = await host.livecert.run(["hook"], {
+      environment: environmentOf(name),
+    });
+    expect(exitCode).not.toBe(0);
+    await rm(file, { recursive: true });
+    await host.livecert.run(["retry"]);
+    expect(await host.isLive(name, address)).toBe(true);
+  });
 });
+
+/** As a run that got no lock leaves it, with nothing in it that still waits. */
+async function writeBookOfWaiting(): Promise<void> {
+  const log = createLog({
+    level: "error",
+    format: { kind: "json", priorities: false },
+    descriptor: 2,
+    now: () => new Date(),
+  });
+  const { stateDirectory: stateDir } = host.livecert;
+  const { incidents } = await openStore({ stateDir, log });
+  await incidents.put("waiting", emptyBook);
+}

@@ -25,8 +25,6 @@ export interface LockedRunOptions {
   readonly lockWaitMs: number;
   /** For the whole run besides waiting for the lock; null: none. */
   readonly limitMs: number | null;
-  /** Of that, already. */
-  readonly spentMs?: number;
   /** What the Certbot that calls us has deferred waits for its post hook; otherwise it is taken along. */
   readonly leavesDeferred?: boolean;
 }
@@ -39,21 +37,24 @@ export interface LockedRunOptions {
 export async function lockedRun(
   world: World,
   request: RunRequest,
-  given: LockedRunOptions,
+  options: LockedRunOptions,
 ): Promise<RunDocument> {
+  const { limitMs } = options;
   if (request.isDryRun)
-    return withinLimit(world, given, (limited) => run(limited, request));
+    return withinLimit(world, { limitMs }, (limited) => run(limited, request));
   const startedMs = performance.now();
-  const seen = await lookUnlocked(world, request, given);
+  const seen = await withinLimit(world, shareOf(limitMs), (limited) =>
+    lookUnlocked(limited, request, options.own),
+  );
   if (seen !== null) return seen;
-  const options = { ...given, spentMs: performance.now() - startedMs };
+  const limit = { limitMs, spentMs: performance.now() - startedMs };
   const queued = await queueAll(world, options.own);
   const { command, trigger } = request;
   try {
     return await whileLocked(
       world,
       { command, waitMs: options.lockWaitMs },
-      () => orTakeBack(world, request, options, queued),
+      () => orTakeBack(world, request, { ...options, limit }, queued),
     );
   } catch (error) {
     if (trigger !== "person" && isDelay(error))
@@ -63,6 +64,22 @@ export async function lockedRun(
       });
     throw error;
   }
+}
+
+interface Limit {
+  /** null: none. */
+  readonly limitMs: number | null;
+  /** Of that, already. */
+  readonly spentMs?: number;
+}
+
+interface LimitedOptions extends LockedRunOptions {
+  readonly limit: Limit;
+}
+
+/** A look that takes longer is not worth making twice. */
+function shareOf(limitMs: number | null): Limit {
+  return { limitMs: limitMs === null ? null : limitMs / 8 };
 }
 
 /** What is queued still waits, and nobody may be looking. */
@@ -115,7 +132,7 @@ async function takeBack(
 async function orTakeBack(
   world: World,
   request: RunRequest,
-  options: LockedRunOptions,
+  options: LimitedOptions,
   queued: readonly QueuedByUs[],
 ): Promise<RunDocument> {
   try {
@@ -135,7 +152,7 @@ async function orTakeBack(
 async function underLock(
   world: World,
   request: RunRequest,
-  options: LockedRunOptions,
+  options: LimitedOptions,
   queued: readonly Written[],
 ): Promise<RunDocument> {
   const recovered = await world.store.queue.recover();
@@ -146,7 +163,7 @@ async function underLock(
   if (done !== null) return done;
   const due = await withoutVanished(world, await entriesFor(world, options));
   const scope = withQueued(request.scope, due);
-  const document = await withinLimit(world, options, (limited) =>
+  const document = await withinLimit(world, options.limit, (limited) =>
     run(limited, { ...request, scope }),
   );
   const settled = await settleQueue(world, due, document);
@@ -178,7 +195,7 @@ async function entriesFor(
 /** Ends a run that takes too long; what it was about stays queued. */
 async function withinLimit<Result>(
   world: World,
-  { limitMs, spentMs = 0 }: Pick<LockedRunOptions, "limitMs" | "spentMs">,
+  { limitMs, spentMs = 0 }: Limit,
   work: (world: World) => Promise<Result>,
 ): Promise<Result> {
   if (limitMs === null) return work(world);

@@ -19,30 +19,18 @@ import { run } from "./run.ts";
 import { startStopwatch } from "./stopwatch.ts";
 import type { RunRequest, World } from "./world.ts";
 
-/** Of a run's limit: a look that takes longer is not worth making twice. */
-const share = 1 / 8;
-
-/**
- * null: there is something to do or to write down, or the look failed, all of which is for the holder of the lock.
- *
- * @param limitMs of the whole run; null: none
- */
+/** null: there is something to do or to write down, or the look failed, all of which is for the holder of the lock. */
 export async function lookUnlocked(
   world: World,
   request: RunRequest,
-  { own, limitMs }: { own: readonly QueueEntry[]; limitMs: number | null },
+  own: readonly QueueEntry[],
 ): Promise<RunDocument | null> {
-  const signals = [world.signal];
-  if (limitMs !== null)
-    signals.push(AbortSignal.timeout(Math.ceil(limitMs * share)));
-  const signal = AbortSignal.any(signals);
-  const { log, store } = world;
+  const { log, store, signal } = world;
   const lines: JournalEntry[] = [];
   try {
     if (!(await isKnownLive(world, request, own))) return null;
     const looking: World = {
       ...world,
-      signal,
       store: withoutLock(store, lines),
       stopwatch: startStopwatch(log),
     };
@@ -90,13 +78,21 @@ async function wasSeenLive(store: Store, lineage: Lineage): Promise<boolean> {
 
 class LockNeeded extends Error {}
 
+function refuse(): Promise<Written> {
+  return Promise.reject(new LockNeeded());
+}
+
 /** Refuses what only the holder of the lock may write. A reload is written down before it is made, so none is made. */
 function withoutLock(store: Store, lines: JournalEntry[]): Store {
-  const refuse = () => Promise.reject(new LockNeeded());
   return {
     sources: readOnly(store.sources),
     pending: readOnly(store.pending),
-    queue: { ...store.queue, removeIfUnchanged: refuse, recover: refuse },
+    queue: {
+      ...store.queue,
+      put: refuse,
+      removeIfUnchanged: refuse,
+      recover: refuse,
+    },
     models: readOnly(store.models),
     targets: readOnly(store.targets),
     totals: readOnly(store.totals),
@@ -116,10 +112,8 @@ function withoutLock(store: Store, lines: JournalEntry[]): Store {
 function readOnly<T>(records: Records<T>): Records<T> {
   return {
     ...records,
-    put: () => Promise.reject(new LockNeeded()),
-    async remove(id): Promise<Written> {
-      if ((await records.get(id)) === null) return written;
-      throw new LockNeeded();
-    },
+    put: refuse,
+    remove: async (id) =>
+      (await records.get(id)) === null ? written : refuse(),
   };
 }

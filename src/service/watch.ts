@@ -15,10 +15,9 @@ import {
 } from "../adapters/watcher/watching.ts";
 import type { Serving } from "../adapters/http/server.ts";
 import type { TargetMeasure } from "../core/metrics/families.ts";
-import { formatEndpoint } from "../core/settings/endpoint.ts";
 import type { WatcherReport } from "../core/report/document.ts";
 import type { Telling } from "../core/schedule/retries.ts";
-import type { Rhythm } from "../core/schedule/rhythm.ts";
+import { rhythmOf } from "../core/schedule/rhythm.ts";
 import {
   initialSchedule,
   nextWake,
@@ -48,6 +47,7 @@ import {
 import { otherWatcher, removePresence, writePresence } from "./presence.ts";
 import type { Present } from "./present.ts";
 import { statusLine, tellAll, tellRefused, type Alarm } from "./tell.ts";
+import { watcherReport } from "./watcher-report.ts";
 
 export interface WatchOptions {
   readonly settings: Settings;
@@ -385,7 +385,14 @@ class WatchLoop implements AsyncDisposable {
 
   async #announce(): Promise<void> {
     const { settings, notifier, log } = this.#options;
-    const report = this.#report();
+    const report = watcherReport({
+      since: this.#since,
+      known: this.#known,
+      lastRun: this.#lastRun,
+      schedule: this.#schedule,
+      failing: this.#failing,
+      endpoint: this.#serving?.endpoint ?? null,
+    });
     this.#presentNow(report);
     await notifier?.send({ STATUS: statusLine(report) });
     await writePresence(settings.runDir, report).catch((error: unknown) =>
@@ -403,42 +410,7 @@ class WatchLoop implements AsyncDisposable {
     };
   }
 
-  #report(): Omit<WatcherReport, "pid"> {
-    const { reconcileAtMs, retries } = this.#schedule;
-    return {
-      since: this.#since.toISOString(),
-      sources: this.#known.sources,
-      lastRun: this.#lastRun,
-      retries: [...retries].map(([subject, { attempts, dueMs }]) => ({
-        name: this.#failing.get(subject)?.name ?? subject,
-        outcome: this.#failing.get(subject)?.outcome ?? "",
-        attempts,
-        at: new Date(dueMs).toISOString(),
-      })),
-      reconcileAt: Number.isFinite(reconcileAtMs)
-        ? new Date(reconcileAtMs).toISOString()
-        : null,
-      http:
-        this.#serving === null ? null : formatEndpoint(this.#serving.endpoint),
-    };
-  }
-
   #now(): number {
     return this.#options.now().getTime();
   }
-}
-
-function rhythmOf({ watch: timing, limits }: Settings): Rhythm {
-  return {
-    quietMs: timing.quietMs,
-    quietBlindMs: timing.quietUnseenMs,
-    settleMs: limits.settleWatcherMs,
-    lookAgainMs: timing.quietMs,
-    certbotWaitMs: limits.certbotWaitMs,
-    retryFirstMs: timing.retryFirstMs,
-    retryLongestMs: timing.retryLongestMs,
-    brokenLongestMs: Math.min(10 * timing.retryFirstMs, timing.retryLongestMs),
-    reconcileMs: timing.reconcileMs,
-    sweepMs: timing.sweepMs,
-  };
 }

@@ -281,7 +281,7 @@ function handshake({ address, name, kind }: Question): Promise<Answer> {
 const refusals: Readonly<Record<string, Answer>> = {
   ERR_SSL_TLSV1_UNRECOGNIZED_NAME: "rejected",
   ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: "no pair",
-  // The same by OpenSSL 3.0.15, which Node.js 20.19.0 holds.
+  // The same in the words of other releases of OpenSSL.
   "ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE": "no pair",
 };
 

@@ -35,21 +35,25 @@ export function openJournal(
   const maxBytes = options.maxBytes ?? defaultMaxBytes;
   const current = join(place.directory, "journal.jsonl");
   const older = join(place.directory, "journal.1.jsonl");
-  const add = async (entries: readonly JournalEntry[]): Promise<void> => {
-    if (entries.length === 0) return;
-    await place.prepare();
-    const lines = entries.map(toLine).join("");
-    await append(current, (last) => (isTorn(last) ? `\n${lines}` : lines));
+  const add = (
+    entries: readonly JournalEntry[],
+    then: () => Promise<void>,
+  ): Promise<Written> =>
+    attemptWrite(current, async () => {
+      if (entries.length === 0) return;
+      await place.prepare();
+      const lines = entries.map(toLine).join("");
+      await append(current, (last) => (isTorn(last) ? `\n${lines}` : lines));
+      await then();
+    });
+  const rotate = async (): Promise<void> => {
+    if (statSync(current).size < maxBytes) return;
+    renameSync(current, older);
+    await syncDirectory(place.directory);
   };
   return {
-    append: (entries) =>
-      attemptWrite(current, async () => {
-        await add(entries);
-        if (entries.length === 0 || statSync(current).size < maxBytes) return;
-        renameSync(current, older);
-        await syncDirectory(place.directory);
-      }),
-    appendUnlocked: (entries) => attemptWrite(current, () => add(entries)),
+    append: (entries) => add(entries, rotate),
+    appendUnlocked: (entries) => add(entries, () => Promise.resolve()),
     async read({ limit, lineage }) {
       const found: JournalEntry[] = [];
       for (const path of [current, older]) {

@@ -1,3 +1,5 @@
+import type { Settings } from "../settings/settings.ts";
+
 /** How often things happen, all in ms. */
 export interface Rhythm {
   /** No change for this long: a burst has ended. */
@@ -16,6 +18,21 @@ export interface Rhythm {
   readonly brokenLongestMs: number;
   readonly reconcileMs: number;
   readonly sweepMs: number;
+}
+
+export function rhythmOf({ watch: timing, limits }: Settings): Rhythm {
+  return {
+    quietMs: timing.quietMs,
+    quietBlindMs: timing.quietUnseenMs,
+    settleMs: limits.settleWatcherMs,
+    lookAgainMs: timing.quietMs,
+    certbotWaitMs: limits.certbotWaitMs,
+    retryFirstMs: timing.retryFirstMs,
+    retryLongestMs: timing.retryLongestMs,
+    brokenLongestMs: Math.min(10 * timing.retryFirstMs, timing.retryLongestMs),
+    reconcileMs: timing.reconcileMs,
+    sweepMs: timing.sweepMs,
+  };
 }
 
 /** How much of an interval chance may add. */

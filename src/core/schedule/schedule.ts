@@ -6,6 +6,7 @@
  * lets the run begin (`run`) or makes it wait. There is never more than one look or run under way.
  */
 import { assertNever } from "../assert-never.ts";
+import { continued, past, quietAt, type Burst } from "./burst.ts";
 import { backoffMs, jittered, type Rhythm } from "./rhythm.ts";
 import {
   retriesAfter,
@@ -68,12 +69,6 @@ export type Work =
   /** These subjects. */
   | { readonly kind: "subjects"; readonly subjects: readonly string[] };
 
-/** When a burst of changes began, and when the last of them came. */
-export interface Burst {
-  readonly firstMs: number;
-  readonly lastMs: number;
-}
-
 /** Instants are ms of any clock that only `now` must share. */
 export interface Schedule {
   readonly rhythm: Rhythm;
@@ -125,12 +120,9 @@ export function step(
   const { state, actions } = take(withinReach(before, now), event, now);
   if (state.activity.kind !== "idle" || !isDue(state, now))
     return { state, actions };
-  const subjects = [
-    ...new Set([...state.changes.keys(), ...dueRetries(state, now)]),
-  ];
   return {
     state: { ...state, activity: { kind: "looking" } },
-    actions: [...actions, { kind: "look", subjects }],
+    actions: [...actions, { kind: "look", subjects: subjectsFor(state, now) }],
   };
 }
 
@@ -193,14 +185,6 @@ function withinReach(state: Schedule, now: number): Schedule {
   };
 }
 
-function past({ firstMs, lastMs }: Burst, now: number): Burst {
-  return { firstMs: Math.min(firstMs, now), lastMs: Math.min(lastMs, now) };
-}
-
-function continued(burst: Burst | null, now: number): Burst {
-  return { firstMs: burst?.firstMs ?? now, lastMs: now };
-}
-
 /** New files have a backoff of their own: what failed before is no measure for them. */
 function withChanges(
   state: Schedule,
@@ -235,21 +219,15 @@ function nextDue(state: Schedule): number {
   );
 }
 
-/** All bursts are one: the run waits until nothing has changed for a while, but not longer than the limit. */
-function quietAt(
-  bursts: readonly Burst[],
-  quietMs: number,
-  { settleMs }: Rhythm,
-): number {
-  const last = Math.max(...bursts.map(({ lastMs }) => lastMs));
-  const first = Math.min(...bursts.map(({ firstMs }) => firstMs));
-  return Math.min(last + quietMs, first + settleMs);
-}
-
-function dueRetries({ retries }: Schedule, now: number): readonly string[] {
-  return [...retries].flatMap(([subject, { dueMs }]) =>
+/** What has changed, and the failures whose turn it is. */
+function subjectsFor(
+  { changes, retries }: Schedule,
+  now: number,
+): readonly string[] {
+  const due = [...retries].flatMap(([subject, { dueMs }]) =>
     dueMs <= now ? [subject] : [],
   );
+  return [...new Set([...changes.keys(), ...due])];
 }
 
 type Look = Extract<ScheduleEvent, { kind: "looked" }>;
@@ -332,10 +310,7 @@ function blindUntil({ changes, rhythm }: Schedule): number {
 
 /** Everything due goes into one run, so that a burst costs one reload. */
 function begin(state: Schedule, now: number): Step {
-  const subjects = [
-    ...new Set([...state.changes.keys(), ...dueRetries(state, now)]),
-  ];
-  const work = workFor(state, subjects, now);
+  const work = workFor(state, subjectsFor(state, now), now);
   if (work === null) return just(state);
   return {
     state: {

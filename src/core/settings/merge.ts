@@ -5,12 +5,12 @@ import {
   flagOf,
   optionKeys,
   options,
-  settingsFrom,
   variableOf,
   type OptionKey,
   type OptionRow,
   type OptionValues,
 } from "./options.ts";
+import { settingsFrom } from "./settings-from.ts";
 import type { Settings } from "./settings.ts";
 import { parseValue, type OptionValue } from "./value.ts";
 

@@ -142,9 +142,9 @@ export async function observe(
     async ({ plan, look }) => ({ plan, observed: await look() }),
     { concurrency: world.settings.limits.probesAtOnce, signal: world.signal },
   );
-  return plans.map((plan) =>
-    seen.filter((one) => one.plan === plan).map(({ observed }) => observed),
-  );
+  const byPlan = new Map(plans.map((plan) => [plan, [] as ObservedPoint[]]));
+  for (const { plan, observed } of seen) byPlan.get(plan)?.push(observed);
+  return plans.map((plan) => byPlan.get(plan) ?? []);
 }
 
 /** What is handed out at such a place proves nothing about the certificate on disk, but tells what it would replace. */

@@ -42,12 +42,23 @@ export function isSameRecord(
   old: SourceRecord | null,
   record: SourceRecord,
 ): boolean {
-  return old !== null && withoutTimes(old) === withoutTimes(record);
+  return old !== null && isSameButTimes(old, record);
 }
 
-function withoutTimes(record: SourceRecord): string {
-  return JSON.stringify(record, (key, value: unknown) =>
-    key === "at" || key === "run" ? null : value,
+const times: ReadonlySet<string> = new Set(["at", "run"]);
+
+function isSameButTimes(one: unknown, other: unknown): boolean {
+  if (typeof one !== "object" || typeof other !== "object")
+    return one === other;
+  if (one === null || other === null) return one === other;
+  const names = Object.keys(one);
+  return (
+    names.length === Object.keys(other).length &&
+    names.every(
+      (name) =>
+        times.has(name) ||
+        isSameButTimes(Reflect.get(one, name), Reflect.get(other, name)),
+    )
   );
 }
 

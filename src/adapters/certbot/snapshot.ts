@@ -9,11 +9,15 @@ import type {
   Lineage,
   LineageKind,
 } from "../../core/lineage/lineage.ts";
-import { isSameView, lineageState } from "../../core/lineage/versions.ts";
+import {
+  isSameView,
+  lineageState,
+  type LineageState,
+} from "../../core/lineage/versions.ts";
 import { beingWritten, readFileBounded } from "../files/read-file.ts";
 import { isKeyOf, readCertificates } from "../tls/certificate.ts";
 import { PrivateKey, readPrivateKey } from "../tls/private-key.ts";
-import { viewLineage } from "./view.ts";
+import { viewLineage, viewOfFiles } from "./view.ts";
 
 export { currentVersion } from "./view.ts";
 
@@ -124,28 +128,57 @@ async function settle<Snapshot>(
 }
 
 async function lookAtLineage(lineage: Lineage): Promise<Look<LineageSnapshot>> {
+  const atOnce = await readLineage(lineage);
+  const view = viewOfFiles(lineage, whereRead(atOnce));
+  return view === null
+    ? lookBetweenViews(lineage)
+    : lookOf(lineage, atOnce, lineageState(view));
+}
+
+/** What the files that were read leave open: are they still the lineage's when all of them have been read? */
+async function lookBetweenViews(
+  lineage: Lineage,
+): Promise<Look<LineageSnapshot>> {
   const before = viewLineage(lineage);
   const files = await readLineage(lineage);
   const after = viewLineage(lineage);
+  const state: LineageState = isSameView(before, after)
+    ? lineageState(after)
+    : { kind: "mixed", reason: "its files were switched while they were read" };
+  const dangling = danglingLink(files);
+  const isDangling =
+    state.kind !== "absent" &&
+    state.kind !== "mixed" &&
+    dangling !== null &&
+    after.entries[dangling].kind === "link";
+  return isDangling
+    ? lookOf(lineage, files, {
+        kind: "mixed",
+        reason: `${dangling}.pem leads to a file that does not exist`,
+      })
+    : lookOf(lineage, files, state);
+}
+
+function lookOf(
+  lineage: Lineage,
+  files: LineageFiles,
+  state: LineageState,
+): Look<LineageSnapshot> {
   const readings = Object.values(files) as readonly FileReading<unknown>[];
   const look = {
     identity: identityOf(readings),
     changedMs: newestChange(readings, lineage.path),
   };
-  const inconsistent = (reason: string): Look<LineageSnapshot> => ({
-    ...look,
-    state: "moving",
-    snapshot: { kind: "inconsistent", reason, files },
-  });
-  if (!isSameView(before, after))
-    return inconsistent("its files were switched while they were read");
-  const state = lineageState(after);
   if (state.kind === "absent")
     return { ...look, state: "absent", snapshot: { kind: "absent" } };
-  if (state.kind === "mixed") return inconsistent(state.reason);
-  const dangling = danglingLink(files);
-  if (dangling !== null && after.entries[dangling].kind === "link")
-    return inconsistent(`${dangling}.pem leads to a file that does not exist`);
+  if (state.kind === "mixed") {
+    const { reason } = state;
+    return {
+      ...look,
+      state: "moving",
+      snapshot: { kind: "inconsistent", reason, files },
+    };
+  }
   const isSettled =
     state.kind === "one" &&
     (state.version !== null || agree(files.fullchain, files.privkey));
@@ -153,6 +186,19 @@ async function lookAtLineage(lineage: Lineage): Promise<Look<LineageSnapshot>> {
     ...look,
     state: isSettled ? "settled" : "moving",
     snapshot: { kind: "consistent", version: state.version, files },
+  };
+}
+
+function whereRead(
+  files: LineageFiles,
+): Readonly<Record<LineageKind, string | null>> {
+  const where = (reading: FileReading<unknown>): string | null =>
+    reading.kind === "read" ? reading.identity.resolved : null;
+  return {
+    cert: where(files.cert),
+    privkey: where(files.privkey),
+    chain: where(files.chain),
+    fullchain: where(files.fullchain),
   };
 }
 

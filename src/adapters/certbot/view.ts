@@ -1,7 +1,11 @@
 /** What a lineage's directory shows, without opening a file. */
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import type { Lineage, LineageKind } from "../../core/lineage/lineage.ts";
+import {
+  lineageKinds,
+  type Lineage,
+  type LineageKind,
+} from "../../core/lineage/lineage.ts";
 import {
   lineageState,
   numberedFile,
@@ -23,8 +27,55 @@ export function viewLineage({ path }: Lineage): LineageView {
       chain: view("chain"),
       fullchain: view("fullchain"),
     },
-    previous: previousNames.filter((name) => isThere(join(path, name))),
+    previous: previousIn(path),
   };
+}
+
+/**
+ * The same, told by where the four files lay when they were read (the kernel knows it without looking at each directory on
+ * the way); null where that is not enough, so that the links must be followed. It is for a lineage that is settled: each of
+ * the four links leads straight to a numbered file, all of one version, and Certbot is not at work.
+ *
+ * @param places without links; null for a file that could not be read
+ */
+export function viewOfFiles(
+  { path }: Lineage,
+  places: Readonly<Record<LineageKind, string | null>>,
+): LineageView | null {
+  const isStraight = lineageKinds.every(
+    (kind) =>
+      places[kind] !== null &&
+      linkedName(join(path, `${kind}.pem`)) === basename(places[kind]),
+  );
+  if (!isStraight) return null;
+  const entry = (kind: LineageKind): LineageEntry => ({
+    kind: "link",
+    targets: [places[kind] ?? ""],
+  });
+  const view: LineageView = {
+    entries: {
+      cert: entry("cert"),
+      privkey: entry("privkey"),
+      chain: entry("chain"),
+      fullchain: entry("fullchain"),
+    },
+    previous: previousIn(path),
+  };
+  const state = lineageState(view);
+  return state.kind === "one" && state.version !== null ? view : null;
+}
+
+/** null: not a link. */
+function linkedName(path: string): string | null {
+  try {
+    return basename(readlinkSync(path));
+  } catch {
+    return null;
+  }
+}
+
+function previousIn(directory: string): readonly string[] {
+  return previousNames.filter((name) => isThere(join(directory, name)));
 }
 
 /** N of the files that the lineage's links lead to; null for a mixture, plain files or none. */

@@ -1,5 +1,5 @@
 /** A folder of the state: one JSON file per record, named by a readable part and a digest of the record's id. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { renameSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { redact } from "../../core/report/redact.ts";
@@ -53,7 +53,7 @@ export function openRecords<T extends { readonly schema: 1 }>(
 
 /** E.g. `example.org-fullchain.pem-3f2a….json`: the last names of a path for people, the digest for us. */
 export function fileName(id: string): string {
-  const digest = createHash("sha256").update(id).digest("hex").slice(0, 20);
+  const digest = hash("sha256", id).slice(0, 20);
   const names = id.split(" ")[0]?.split("/").filter(Boolean).slice(-2) ?? [];
   const readable = names.join("-").replaceAll(/[^A-Za-z0-9._-]/g, "_");
   return `${readable.replace(/^\.+/, "").slice(-60)}-${digest}.json`;

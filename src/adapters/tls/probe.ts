@@ -3,7 +3,11 @@
  * a new connection without any session, and ends within its limits whatever the other side does.
  */
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import {
+  connect as connectTls,
+  type ConnectionOptions,
+  type TLSSocket,
+} from "node:tls";
 import type { Bundle } from "../../core/certificate/certificate.ts";
 import type { ProbePoint } from "../../core/nginx/model.ts";
 import type { ConnectionEnds } from "../../ports.ts";
@@ -60,10 +64,44 @@ export async function probe(
   options: ProbeOptions,
 ): Promise<Observation> {
   if (options.signal.aborted) return aborted;
-  const socket = connectTcp(placeOf(point.address));
+  const wishes: ConnectionOptions = {
+    secureContext: lookingContext(point.keyAlgorithm ?? "anything"),
+    rejectUnauthorized: false,
+    ...sniOf(point),
+  };
+  return point.proxyProtocol
+    ? probeBehindHeader(point, wishes, options)
+    : probeAtOnce(point, wishes, options);
+}
+
+/** One socket for TCP and TLS: two take a tenth of a millisecond more. */
+async function probeAtOnce(
+  { address }: ProbeTarget,
+  wishes: ConnectionOptions,
+  options: ProbeOptions,
+): Promise<Observation> {
+  const client = connectTls({ ...placeOf(address), ...wishes });
+  try {
+    const failure = await connected(client, options);
+    return failure ?? (await shakeHands(client, endsOf(client), options));
+  } finally {
+    client.destroy();
+  }
+}
+
+/** What comes before TLS is written to a socket of its own. */
+async function probeBehindHeader(
+  { address }: ProbeTarget,
+  wishes: ConnectionOptions,
+  options: ProbeOptions,
+): Promise<Observation> {
+  const socket = connectTcp(placeOf(address));
   try {
     const failure = await connected(socket, options);
-    return failure ?? (await shakeHands(socket, point, options));
+    if (failure !== null) return failure;
+    socket.write("PROXY UNKNOWN\r\n");
+    const client = connectTls({ ...wishes, socket });
+    return await shakeHands(client, endsOf(socket), options);
   } finally {
     socket.destroy();
   }
@@ -101,19 +139,10 @@ function connected(
 }
 
 async function shakeHands(
-  socket: Socket,
-  point: ProbeTarget,
-  options: ProbeOptions,
+  client: TLSSocket,
+  ends: ConnectionEnds | null,
+  { handshakeMs, signal, whileOpen }: ProbeOptions,
 ): Promise<Observation> {
-  const { handshakeMs, signal, whileOpen } = options;
-  const ends = endsOf(socket);
-  if (point.proxyProtocol) socket.write("PROXY UNKNOWN\r\n");
-  const client = connectTls({
-    socket,
-    secureContext: lookingContext(point.keyAlgorithm ?? "anything"),
-    rejectUnauthorized: false,
-    ...sniOf(point),
-  });
   try {
     const observation = await withLimit<Observation>(
       {

@@ -41,6 +41,6 @@ export class LineReader {
 }
 
 /** Spreading the bytes into arguments would take six times as long. */
-function latin1(bytes: Uint8Array): string {
+export function latin1(bytes: Uint8Array): string {
   return Reflect.apply(String.fromCharCode, null, bytes) as string;
 }

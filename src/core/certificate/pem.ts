@@ -8,6 +8,7 @@
  * next certificate. What Nginx would load is therefore decided here and not by Node.
  */
 import { LineReader } from "./pem-lines.ts";
+import { splitUsualPem } from "./pem-usual.ts";
 
 export interface PemBlock {
   /** What stands after BEGIN: `CERTIFICATE`, `EC PRIVATE KEY`, … */
@@ -55,6 +56,8 @@ export interface PemText {
 
 /** Splits a file's content as far as a reader of certificates gets; text between the blocks is skipped. Never throws. */
 export function splitPem(bytes: Uint8Array): PemText {
+  const usual = splitUsualPem(bytes);
+  if (usual !== null) return { blocks: usual, broken: null };
   const blocks: PemBlock[] = [];
   for (const found of readBlocks(new LineReader(bytes))) {
     if ("kind" in found) return { blocks, broken: found };

@@ -23,12 +23,23 @@ export function reach(
     return { kind: "reachable", address: listener.address };
   }
   const { host, port } = splitAddress(boundAddress(listener.address));
-  const local = localAddresses.map((address) => normaliseIp(address) ?? "");
+  const local = normalised(localAddresses);
   if (host === "0.0.0.0" || host === "::") {
     const choices = wildcardChoices(listener, host, local);
     return throughWildcard(model, port, choices);
   }
   return throughOwn(host, port, local);
+}
+
+const normalisedLists = new WeakMap<readonly string[], readonly string[]>();
+
+/** One list is asked about for every server block. */
+function normalised(addresses: readonly string[]): readonly string[] {
+  const known = normalisedLists.get(addresses);
+  if (known !== undefined) return known;
+  const list = addresses.map((address) => normaliseIp(address) ?? "");
+  normalisedLists.set(addresses, list);
+  return list;
 }
 
 function splitAddress(address: string): {

@@ -9,6 +9,7 @@
  */
 import pMap from "p-map";
 import { warningsOf } from "../adapters/store/failure.ts";
+import { keepCertificates } from "../adapters/tls/kept-certificates.ts";
 import type {
   PublicationReport,
   RunDocument,
@@ -33,6 +34,10 @@ export async function run(
   world: World,
   request: RunRequest,
 ): Promise<RunDocument> {
+  const kept =
+    request.scope.kind === "all"
+      ? keepCertificates(world.settings.runDir)
+      : null;
   const named = await world.stopwatch.time("validate", () =>
     examineNamed(world, request),
   );
@@ -51,6 +56,7 @@ export async function run(
     : await world.stopwatch.time("record", () =>
         recordAll(world, request, results, reports),
       );
+  if (!request.isDryRun) await kept?.save();
   const hints = unusedHints(world, results);
   return reportRun(world, request, results, reports, [
     ...warnings,

@@ -174,7 +174,13 @@ async function killAndGoOn(
   await bed.renew(name);
   await ageLeftovers(bed);
   await nextRun(bed, chance);
-  const kept = ["deploy.code", "hook.code", "lock", "nginx-defaults.json"];
+  const kept = [
+    "certificates.json",
+    "deploy.code",
+    "hook.code",
+    "lock",
+    "nginx-defaults.json",
+  ];
   const files = await readdir(bed.livecert.runDirectory);
   expect(files.filter((file) => !kept.includes(file))).toEqual([]);
   return done;

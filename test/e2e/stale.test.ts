@@ -1,4 +1,5 @@
 /** Renewed files that Nginx has not loaded, for all the reasons there are: never silent, and told with what mends it. */
+import { existsSync } from "node:fs";
 import { copyFile, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -127,6 +128,33 @@ describe("files renewed, and nobody told Nginx", () => {
     expect(document).toMatchObject({ outcome: "stale", reloads: 0 });
     expect(await host.nginx.reconfigurations()).toBe(0);
     expect(await readdir(runDirectory)).toEqual(before);
+  });
+
+  it("keeps what OpenSSL said of certificates where everything was deployed, and of new ones it is asked", async () => {
+    await using bed = await serve();
+    const { livecert } = bed.host;
+    const kept = join(livecert.runDirectory, "certificates.json");
+    for (const line of [
+      ["status"],
+      ["deploy", "--dry-run"],
+      ["deploy", "a.test"],
+    ])
+      await livecert.document(line);
+    expect(existsSync(kept)).toBe(false);
+    const first = await livecert.document(["deploy"]);
+    expect(await readFile(kept, "utf8")).toContain(
+      first.lineages[0]?.leaf?.fingerprint256,
+    );
+    await bed.host.renew("a.test");
+    const second = await livecert.document(["deploy"]);
+    expect(second).toMatchObject({ outcome: "deployed", reloads: 1 });
+    const { fingerprint256 } = second.lineages[0]?.leaf ?? {};
+    expect(fingerprint256).not.toBe(first.lineages[0]?.leaf?.fingerprint256);
+    expect(await readFile(kept, "utf8")).toContain(fingerprint256);
+    expect(await livecert.document(["deploy"])).toMatchObject({
+      outcome: "live",
+      lineages: [{ leaf: { fingerprint256 } }],
+    });
   });
 
   it("is live without a reload where somebody else has reloaded", async () => {

@@ -45,7 +45,7 @@ import {
   type SnapshotOptions,
 } from "../../src/adapters/certbot/snapshot.ts";
 import { readFileBounded } from "../../src/adapters/files/read-file.ts";
-import type { Lineage } from "../../src/core/lineage/lineage.ts";
+import type { Lineage, LineageKind } from "../../src/core/lineage/lineage.ts";
 import {
   CertbotDirectory,
   kinds,
@@ -308,6 +308,28 @@ describe("a snapshot of a lineage", () => {
       version: 1,
     });
   });
+
+  it.each<[string, readonly LineageKind[]]>([
+    ["the key, which old Certbots linked when they reused it", ["privkey"]],
+    ["all four", kinds],
+  ])(
+    "takes the version that the links name where an archive has links for %s",
+    async (_what, linked) => {
+      await using bed = await certbotBed();
+      const name = "example.org";
+      await bed.certbot.write(name, versions[1]);
+      await bed.certbot.write(name, versions[2]);
+      for (const kind of linked) {
+        const path = bed.certbot.archive(name, kind, 2);
+        await unlink(path);
+        await symlink(`${kind}1.pem`, path);
+      }
+      expect(await snapshotLineage(bed.lineage(name), oneLook)).toMatchObject({
+        kind: "consistent",
+        version: 2,
+      });
+    },
+  );
 
   it("tells two versions apart that share one key", async () => {
     await using bed = await certbotBed();

@@ -1,5 +1,5 @@
 /** X.509 read by OpenSSL, through Node: a PEM block or DER becomes a `Certificate`. */
-import { X509Certificate, type KeyObject } from "node:crypto";
+import { hash, X509Certificate, type KeyObject } from "node:crypto";
 import type { Certificate } from "../../core/certificate/certificate.ts";
 import {
   canonicalPem,
@@ -72,15 +72,73 @@ function remembered(
 ): Certificate | null {
   const found = known.get(base64)?.deref();
   if (found !== undefined) return found;
-  const certificate = parse(source());
+  const certificate = recalled(base64) ?? parse(source());
   if (
     certificate !== null &&
     Buffer.from(certificate.der).toString("base64") === base64
   ) {
     known.set(base64, new WeakRef(certificate));
     forget.register(certificate, base64);
+    memory?.meet({ certificate, answers: answersOf(certificate) });
   }
   return certificate;
+}
+
+/** A certificate with what OpenSSL answered to the questions about it, by question. */
+export interface Recalled {
+  readonly certificate: Omit<Certificate, "der">;
+  readonly answers: ReadonlyMap<string, boolean>;
+}
+
+/** What is known of certificates from before. */
+export interface CertificateMemory {
+  /** @param digest SHA-256 over the DER, in lower-case hexadecimal */
+  recall(digest: string): Recalled | null;
+  /** Told of every certificate that is read; further answers join those that it is given. */
+  meet(one: Recalled): void;
+}
+
+let memory: CertificateMemory | null = null;
+
+/** For this whole process, from now on. */
+export function rememberCertificates(kept: CertificateMemory): void {
+  memory = kept;
+  for (const one of known.values()) {
+    const certificate = one.deref();
+    if (certificate !== undefined)
+      memory.meet({ certificate, answers: answersOf(certificate) });
+  }
+}
+
+function recalled(base64: string): Certificate | null {
+  if (memory === null) return null;
+  const der = Buffer.from(base64, "base64");
+  const found = memory.recall(hash("sha256", der));
+  // OpenSSL may refuse what only Node takes for the same bytes.
+  if (found === null || der.toString("base64") !== base64) return null;
+  const certificate = { ...found.certificate, der: new Uint8Array(der) };
+  answered.set(certificate, new Map(found.answers));
+  return certificate;
+}
+
+const answered = new WeakMap<Certificate, Map<string, boolean>>();
+
+function answersOf(certificate: Certificate): Map<string, boolean> {
+  const answers = answered.get(certificate) ?? new Map<string, boolean>();
+  answered.set(certificate, answers);
+  return answers;
+}
+
+/** OpenSSL's answer to a question about nothing but this certificate and what the question names; asked once. */
+export function askOnce(
+  certificate: Certificate,
+  question: string,
+  ask: (x509: X509Certificate) => boolean,
+): boolean {
+  const answers = answersOf(certificate);
+  const answer = answers.get(question) ?? ask(x509Of(certificate));
+  answers.set(question, answer);
+  return answer;
 }
 
 function parse(source: string | Uint8Array): Certificate | null {

@@ -1,7 +1,7 @@
 import { domainToASCII } from "node:url";
 import type { Certificate } from "../../core/certificate/certificate.ts";
 import { isIpAddress } from "../../core/nginx/address.ts";
-import { x509Of } from "./certificate.ts";
+import { askOnce } from "./certificate.ts";
 
 /**
  * Whether a client that asks for this name or address accepts the certificate for it: OpenSSL's own check
@@ -11,10 +11,11 @@ import { x509Of } from "./certificate.ts";
 export function covers(certificate: Certificate, name: string): boolean {
   const asked = askable(name);
   if (asked === "") return false;
-  const x509 = x509Of(certificate);
-  return isIpAddress(asked)
-    ? x509.checkIP(asked) !== undefined
-    : x509.checkHost(asked, { subject: "default" }) !== undefined;
+  return askOnce(certificate, `covers ${asked}`, (x509) =>
+    isIpAddress(asked)
+      ? x509.checkIP(asked) !== undefined
+      : x509.checkHost(asked, { subject: "default" }) !== undefined,
+  );
 }
 
 function askable(name: string): string {

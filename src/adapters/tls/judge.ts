@@ -18,7 +18,7 @@ import {
 } from "../../core/validation/chain.ts";
 import { dateFindings } from "../../core/validation/dates.ts";
 import type { Finding } from "../../core/validation/finding.ts";
-import { certificateFromDer, x509Of } from "./certificate.ts";
+import { askOnce, certificateFromDer, x509Of } from "./certificate.ts";
 import type { VerifyError, VerifyQuestion } from "./openssl-verify.ts";
 import { pemOf } from "./pem-of.ts";
 import type { TrustRoots } from "./roots.ts";
@@ -99,7 +99,9 @@ function pathUpwards(
 export function isIssuedBy(subject: Certificate, issuer: Certificate): boolean {
   return (
     subject.issuer === issuer.subject &&
-    x509Of(subject).checkIssued(x509Of(issuer))
+    askOnce(subject, `issued by ${issuer.fingerprint256}`, (x509) =>
+      x509.checkIssued(x509Of(issuer)),
+    )
   );
 }
 

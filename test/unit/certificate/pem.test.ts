@@ -20,6 +20,80 @@ const block = (label: string, body = `${line}\nQUJD`): string =>
   `-----BEGIN ${label}-----\n${body}\n-----END ${label}-----\n`;
 const labelsOf = (text: string) => split(text).blocks.map(({ label }) => label);
 
+describe("text in its usual form", () => {
+  const label = fc.constantFrom("CERTIFICATE", "PRIVATE KEY", "X", "A B ");
+  const body = fc
+    .string({
+      unit: fc.constantFrom("A", "Z", "a", "z", "0", "9", "+", "/"),
+      minLength: 4,
+      maxLength: 200,
+    })
+    .map((text) => text.slice(0, text.length - (text.length % 4)))
+    .chain((text) => fc.constantFrom(text, text.replace(/.$/, "=")));
+  const usual = fc
+    .array(fc.tuple(label, body, fc.constantFrom("", "\n", "\n\n")), {
+      minLength: 1,
+      maxLength: 3,
+    })
+    .map((blocks) =>
+      blocks
+        .map(([name, text, blank]) => {
+          const lines = text.replaceAll(/.{64}(?!$)/g, "$&\n");
+          return block(name, lines) + blank;
+        })
+        .join(""),
+    );
+  const damage = fc.oneof(
+    fc.constant((text: string) => text),
+    fc
+      .tuple(
+        fc.nat(),
+        fc.nat({ max: 3 }),
+        fc.constantFrom(
+          "",
+          "\n",
+          "\r",
+          " ",
+          "-",
+          "=",
+          "A",
+          ":",
+          "\0",
+          "\u00e9",
+        ),
+      )
+      .map(([place, less, more]) => (text: string) => {
+        const at = place % (text.length + 1);
+        return text.slice(0, at) + more + text.slice(at + less);
+      }),
+  );
+
+  /** A line before all blocks is passed over, and keeps the text from being in its usual form. */
+  const byLines = (text: string) => {
+    const { blocks, broken } = split(`passed over\n${text}`);
+    return {
+      blocks: blocks.map((one) => ({ ...one, line: one.line - 1 })),
+      broken: broken === null ? null : { ...broken, line: broken.line - 1 },
+    };
+  };
+
+  it("is read at once as it is read by lines, and so is what resembles it", () => {
+    fc.assert(
+      fc.property(usual, damage, (text, change) => {
+        const changed = change(text);
+        expect(split(changed)).toEqual(byLines(changed));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it("need not be short", () => {
+    const text = block("CERTIFICATE").repeat(200);
+    expect(split(text)).toEqual(byLines(text));
+    expect(split(text).blocks).toHaveLength(200);
+  });
+});
+
 describe("blocks that Nginx reads", () => {
   const plain = block("CERTIFICATE");
   it.each([

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, readFile } from "node:fs/promises";
 import {
@@ -74,6 +75,23 @@ function endsOf(socket: Socket): ConnectionEnds {
   };
 }
 
+/** Another process that connects and goes, as fast as it can, twenty at once. */
+function visitors(port: number) {
+  const visit = `
+    const visit = () => {
+      const socket = require("node:net").connect(${String(port)}, "127.0.0.1");
+      socket.on("connect", () => socket.resetAndDestroy());
+      socket.on("error", () => {});
+      socket.on("close", visit);
+    };
+    for (let one = 0; one < 20; one += 1) visit();`;
+  const child = spawn(process.execPath, ["-e", visit], { stdio: "ignore" });
+  return {
+    isThere: () => child.exitCode === null && child.signalCode === null,
+    [Symbol.dispose]: () => void child.kill("SIGKILL"),
+  };
+}
+
 /** Another program's server, which answers whatever it is asked. */
 async function stranger(listen: string | { port: number; host: string }) {
   const cleanup = new Cleanup();
@@ -125,6 +143,21 @@ describe("the socket that answered", () => {
         : null;
     });
     expect(await nginx.answers(`127.0.0.1:${port}`, ends)).toBe(true);
+  });
+
+  it("is told also where the connection ends while the kernel lists it, among many that come and go", async () => {
+    const port = await freePort();
+    await using nginx = await bedAt(`127.0.0.1:${port}`);
+    using crowd = visitors(port);
+    const answers: (boolean | null)[] = [];
+    for (let round = 0; round < 300; round += 1) {
+      await using socket = await openConnection(port, "127.0.0.1");
+      const ends = endsOf(socket);
+      socket.destroy();
+      answers.push(await nginx.answers(`127.0.0.1:${port}`, ends));
+    }
+    expect(new Set(answers)).toEqual(new Set([true]));
+    expect(crowd.isThere()).toBe(true);
   });
 
   it("is not Nginx's where another program holds it", async () => {

@@ -39,8 +39,18 @@ interface TcpSocket {
 /** The inode of a socket that no process holds any more, or none has accepted yet. */
 const nobodys = "0";
 
+/** The tables are not of one moment: of a connection that ends while they are read, one end may still be in them alone. */
+const looks = 3;
+
 /** Whether one of the processes holds the socket that answered; null where it cannot be told. */
 export async function isHeldBy(question: Question): Promise<boolean | null> {
+  let answer = await lookFor(question);
+  for (let again = 1; again < looks && answer !== true; again += 1)
+    answer = await lookFor(question);
+  return answer;
+}
+
+async function lookFor(question: Question): Promise<boolean | null> {
   const { address, connection } = question;
   if (address.startsWith("unix:"))
     return byUnixListener(question, address.slice("unix:".length));

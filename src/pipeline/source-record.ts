@@ -53,11 +53,13 @@ function isSameButTimes(one: unknown, other: unknown): boolean {
   if (one === null || other === null) return one === other;
   const names = Object.keys(one);
   return (
+    Array.isArray(one) === Array.isArray(other) &&
     names.length === Object.keys(other).length &&
     names.every(
       (name) =>
-        times.has(name) ||
-        isSameButTimes(Reflect.get(one, name), Reflect.get(other, name)),
+        Object.hasOwn(other, name) &&
+        (times.has(name) ||
+          isSameButTimes(Reflect.get(one, name), Reflect.get(other, name))),
     )
   );
 }

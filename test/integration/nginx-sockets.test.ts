@@ -75,6 +75,22 @@ function endsOf(socket: Socket): ConnectionEnds {
   };
 }
 
+/** Another process that listens, and sleeps before anybody has come. */
+async function sleeper() {
+  const listen = `
+    const server = require("node:net").createServer();
+    server.listen(0, "127.0.0.1", () => console.log(server.address().port));`;
+  const child = spawn(process.execPath, ["-e", listen], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  child.kill("SIGSTOP");
+  return {
+    port: Number(line.toString()),
+    [Symbol.dispose]: () => void child.kill("SIGKILL"),
+  };
+}
+
 /** Another process that connects and goes, as fast as it can, twenty at once. */
 function visitors(port: number) {
   const visit = `
@@ -156,7 +172,8 @@ describe("the socket that answered", () => {
       socket.destroy();
       answers.push(await nginx.answers(`127.0.0.1:${port}`, ends));
     }
-    expect(new Set(answers)).toEqual(new Set([true]));
+    expect(answers).toContain(true);
+    expect(answers).not.toContain(false);
     expect(crowd.isThere()).toBe(true);
   });
 
@@ -191,6 +208,20 @@ describe("the socket that answered", () => {
     // What a client sees of a redirection: it asked Nginx's port, and the other end has another one.
     const ends = { ...endsOf(socket), remotePort: port };
     expect(await nginx.answers(`127.0.0.1:${port}`, ends)).toBe(false);
+  });
+
+  it("behind a redirected port is not Nginx's either before the other program has accepted", async () => {
+    const port = await freePort();
+    await using nginx = await bedAt(`127.0.0.1:${port}`);
+    using other = await sleeper();
+    const socket = connect(other.port, "127.0.0.1");
+    try {
+      await once(socket, "connect");
+      const ends = { ...endsOf(socket), remotePort: port };
+      expect(await nginx.answers(`127.0.0.1:${port}`, ends)).toBe(false);
+    } finally {
+      socket.destroy();
+    }
   });
 
   it("cannot be told where nobody listens, or at no address", async () => {

@@ -17,7 +17,7 @@ import {
 import { beingWritten, readFileBounded } from "../files/read-file.ts";
 import { isKeyOf, readCertificates } from "../tls/certificate.ts";
 import { PrivateKey, readPrivateKey } from "../tls/private-key.ts";
-import { viewLineage, viewOfFiles } from "./view.ts";
+import { linkedNames, viewLineage, viewOfFiles } from "./view.ts";
 
 export { currentVersion } from "./view.ts";
 
@@ -128,11 +128,13 @@ async function settle<Snapshot>(
 }
 
 async function lookAtLineage(lineage: Lineage): Promise<Look<LineageSnapshot>> {
-  const atOnce = await readLineage(lineage);
-  const view = viewOfFiles(lineage, whereRead(atOnce));
+  const linked = linkedNames(lineage);
+  if (linked === null) return lookBetweenViews(lineage);
+  const files = await readLineage(lineage);
+  const view = viewOfFiles(lineage, linked, whereRead(files));
   return view === null
     ? lookBetweenViews(lineage)
-    : lookOf(lineage, atOnce, lineageState(view));
+    : lookOf(lineage, files, lineageState(view));
 }
 
 /** What the files that were read leave open: are they still the lineage's when all of them have been read? */

@@ -1,11 +1,7 @@
 /** What a lineage's directory shows, without opening a file. */
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import {
-  lineageKinds,
-  type Lineage,
-  type LineageKind,
-} from "../../core/lineage/lineage.ts";
+import type { Lineage, LineageKind } from "../../core/lineage/lineage.ts";
 import {
   lineageState,
   numberedFile,
@@ -31,27 +27,44 @@ export function viewLineage({ path }: Lineage): LineageView {
   };
 }
 
+/** The base names of four files, by kind. */
+export type FileNames = Readonly<Record<LineageKind, string>>;
+
+/** Of what the four links say; null where one of the four is no link. */
+export function linkedNames({ path }: Lineage): FileNames | null {
+  try {
+    const name = (kind: LineageKind) =>
+      basename(readlinkSync(join(path, `${kind}.pem`)));
+    return {
+      cert: name("cert"),
+      privkey: name("privkey"),
+      chain: name("chain"),
+      fullchain: name("fullchain"),
+    };
+  } catch {
+    return null;
+  }
+}
+
 /**
- * The same, told by where the four files lay when they were read (the kernel knows it without looking at each directory on
- * the way); null where that is not enough, so that the links must be followed. It is for a lineage that is settled: each of
- * the four links leads straight to a numbered file, all of one version, and Certbot is not at work.
+ * The lineage's view, told by where the four files lay when they were read (the kernel knows it without looking at each
+ * directory on the way) and by what the links said before that. null where it is not settled by that: then the links must be
+ * followed. It is where all four lay in one directory under the very numbered names of one version that the links said, and
+ * Certbot is not at work.
  *
  * @param places without links; null for a file that could not be read
  */
 export function viewOfFiles(
   { path }: Lineage,
+  linked: FileNames,
   places: Readonly<Record<LineageKind, string | null>>,
 ): LineageView | null {
-  const isStraight = lineageKinds.every(
-    (kind) =>
-      places[kind] !== null &&
-      linkedName(join(path, `${kind}.pem`)) === basename(places[kind]),
-  );
-  if (!isStraight) return null;
-  const entry = (kind: LineageKind): LineageEntry => ({
-    kind: "link",
-    targets: [places[kind] ?? ""],
-  });
+  const entry = (kind: LineageKind): LineageEntry => {
+    const place = places[kind];
+    return place !== null && basename(place) === linked[kind]
+      ? { kind: "link", targets: [place] }
+      : { kind: "absent" };
+  };
   const view: LineageView = {
     entries: {
       cert: entry("cert"),
@@ -63,15 +76,6 @@ export function viewOfFiles(
   };
   const state = lineageState(view);
   return state.kind === "one" && state.version !== null ? view : null;
-}
-
-/** null: not a link. */
-function linkedName(path: string): string | null {
-  try {
-    return basename(readlinkSync(path));
-  } catch {
-    return null;
-  }
 }
 
 function previousIn(directory: string): readonly string[] {

@@ -99,7 +99,7 @@ function readOnce(path: string, maxBytes: number): FileReading | null {
     const content = readAll(file, Number(before.size), maxBytes);
     const resolved = realPathOfOpen(file, place);
     const after = fstatSync(file, { bigint: true });
-    if (!isSame(before, after)) return null;
+    if (resolved === null || !isSame(before, after)) return null;
     const identity = identityOf(path, resolved, after);
     return { kind: "read", identity, content };
   } finally {

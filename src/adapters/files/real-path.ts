@@ -2,7 +2,14 @@
  * A path without its links, also where it leads through `/proc/PID/root` into what another process sees. That is no link
  * that could be read (it reads as `/`, which is ours); links behind it begin at that process's root, not at ours.
  */
-import { lstatSync, readlinkSync, realpathSync } from "node:fs";
+import {
+  fstatSync,
+  lstatSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+  type BigIntStats,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
 /** As many as the kernel itself follows (path_resolution(7)). */
@@ -28,15 +35,27 @@ export function placeOf(path: string): string {
 const elsewhere = /^(\/proc\/\d+\/root)(\/.*)$/s;
 
 /**
- * Where an open file lies: the kernel knows it, and need not look at each directory again.
+ * Where an open file lies: the kernel knows it, and need not look at each directory again. null where the path by which it
+ * was opened leads to another file by now.
  *
  * @param place by which it was opened, as `placeOf` gave it
+ * @throws as `realPath`
  */
-export function realPathOfOpen(file: number, place: string): string {
+export function realPathOfOpen(file: number, place: string): string | null {
   if (elsewhere.test(place)) return place;
   const known = nameOfOpen(file);
-  // The name is gone, or is one that happens to end so.
-  return known?.endsWith(" (deleted)") === false ? known : realPath(place);
+  if (known?.endsWith(" (deleted)") === false) return known;
+  // The name is gone, is one that happens to end so, or cannot be told.
+  const path = realPath(place);
+  return isSameFile(statSync(path, exact), fstatSync(file, exact))
+    ? path
+    : null;
+}
+
+const exact = { bigint: true } as const;
+
+function isSameFile(one: BigIntStats, other: BigIntStats): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
 }
 
 /** null where /proc is missing, or that of another process namespace. */

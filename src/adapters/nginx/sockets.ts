@@ -39,51 +39,76 @@ interface TcpSocket {
 /** The inode of a socket that no process holds any more, or none has accepted yet. */
 const nobodys = "0";
 
-/** The tables are not of one moment: of a connection that ends while they are read, one end may still be in them alone. */
-const looks = 3;
-
 /** Whether one of the processes holds the socket that answered; null where it cannot be told. */
 export async function isHeldBy(question: Question): Promise<boolean | null> {
-  let answer = await lookFor(question);
-  for (let again = 1; again < looks && answer !== true; again += 1)
-    answer = await lookFor(question);
-  return answer;
-}
-
-async function lookFor(question: Question): Promise<boolean | null> {
   const { address, connection } = question;
   if (address.startsWith("unix:"))
     return byUnixListener(question, address.slice("unix:".length));
   const asked = parseEndpoint(address);
   if (asked === null) return null;
-  return (
-    (connection === null ? null : await byConnection(question, connection)) ??
-    (await byListener(question, asked))
-  );
+  return connection === null
+    ? byListener(question, asked)
+    : byConnection(question, asked, connection);
 }
 
-/** The other end is looked up by our own end, so that it is also found behind a port redirection. */
+/** The tables are not of one moment, and what they list may have ended before it is looked for among a process's files. */
+const looks = 3;
+
+/** As long as it is there, the other end tells more than the address that was asked: behind a port redirection they differ. */
 async function byConnection(
   question: Question,
+  asked: Endpoint,
   ends: ConnectionEnds,
 ): Promise<boolean | null> {
+  let strange: string | null = null;
+  let wasElsewhere = false;
+  for (let look = 0; look < looks; look += 1) {
+    const end = await otherEnd(question, ends);
+    if (end.kind === "gone")
+      return wasElsewhere || strange !== null
+        ? null
+        : byListener(question, asked);
+    if (end.kind === "elsewhere") {
+      if (wasElsewhere) return false;
+      wasElsewhere = true;
+      continue;
+    }
+    const { inode, local } = end.socket;
+    const isOurs = inode === nobodys ? false : holds(question, [inode]);
+    if (isOurs !== false) return isOurs;
+    // It is being closed, or waits to be accepted; where it lies is that of the listener that it came by.
+    const isListeners = await byListener(question, local);
+    if (isListeners !== null) return isListeners;
+    if (inode === strange) return inode === nobodys ? null : false;
+    strange = inode;
+  }
+  return null;
+}
+
+type OtherEnd =
+  | { readonly kind: "there"; readonly socket: TcpSocket }
+  /** On another machine or in another network namespace: our end is open, and nobody here has the other one. */
+  | { readonly kind: "elsewhere" }
+  /** Both ends are closed, or not to be seen. */
+  | { readonly kind: "gone" };
+
+/** Looked up by our own end, so that it is also found behind a port redirection. */
+async function otherEnd(
+  { namespaceOf }: Question,
+  ends: ConnectionEnds,
+): Promise<OtherEnd> {
   const ours = endpoint(ends.localAddress, ends.localPort);
-  const asked = endpoint(ends.remoteAddress, ends.remotePort);
-  if (ours === null || asked === null) return null;
-  const sockets = await tcpSockets(question.namespaceOf, ours.port);
-  if (sockets === null) return null;
-  const server = sockets.find((socket) => isSame(socket.remote, ours));
-  if (server !== undefined)
-    return server.inode === nobodys ? null : holds(question, [server.inode]);
-  // Our end is open and nobody here has the other one: it is on another machine or in another network namespace. An end
-  // that was closed stands in the table for a while longer than the other one, but is nobody's.
+  const theirs = endpoint(ends.remoteAddress, ends.remotePort);
+  if (ours === null || theirs === null) return { kind: "gone" };
+  const sockets = (await tcpSockets(namespaceOf, ours.port)) ?? [];
+  const socket = sockets.find(({ remote }) => isSame(remote, ours));
+  if (socket !== undefined) return { kind: "there", socket };
+  // An end that was closed stands in the table for a while longer than the other one, but is nobody's.
   const isOpen = sockets.some(
-    (socket) =>
-      isSame(socket.local, ours) &&
-      isSame(socket.remote, asked) &&
-      socket.inode !== nobodys,
+    ({ local, remote, inode }) =>
+      isSame(local, ours) && isSame(remote, theirs) && inode !== nobodys,
   );
-  return isOpen ? false : null;
+  return { kind: isOpen ? "elsewhere" : "gone" };
 }
 
 /** As the kernel chooses: listeners on the very address before wildcards, for IPv4 those of IPv4 before `[::]`. */

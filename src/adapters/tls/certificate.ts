@@ -14,6 +14,7 @@ import {
   distinguishedName,
   subjectAltNames,
 } from "../../core/certificate/text.ts";
+import { pemOf } from "./pem-of.ts";
 
 /** What Nginx would load from a certificate file; `certificates` has at least one. */
 export type CertificateReading =
@@ -53,7 +54,7 @@ function readBlock(block: PemBlock, index: number): Certificate | null {
 
 /** null where OpenSSL cannot read it. */
 export function certificateFromDer(der: Uint8Array): Certificate | null {
-  return remembered(Buffer.from(der).toString("base64"), () => der);
+  return remembered(Buffer.from(der).toString("base64"), () => pemOf(der));
 }
 
 /**
@@ -141,6 +142,7 @@ export function askOnce(
   return answer;
 }
 
+/** Never the bare DER: Node.js looks for PEM in it first, which a certificate may hold. */
 function parse(source: string | Uint8Array): Certificate | null {
   try {
     return toRecord(new X509Certificate(source));
@@ -155,7 +157,7 @@ const parsed = new WeakMap<Certificate, X509Certificate>();
 export function x509Of(certificate: Certificate): X509Certificate {
   const known = parsed.get(certificate);
   if (known !== undefined) return known;
-  const x509 = new X509Certificate(certificate.der);
+  const x509 = new X509Certificate(pemOf(certificate.der));
   parsed.set(certificate, x509);
   return x509;
 }

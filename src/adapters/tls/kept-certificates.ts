@@ -1,16 +1,16 @@
 /**
  * What OpenSSL has said of certificates, kept by runs over everything from one to the next in a file of the run directory.
- * None of it can change but by another OpenSSL or another livecert. Decoding takes OpenSSL 3.0 a third of a millisecond, an
+ * None of it changes with the time or the trust store, but another OpenSSL or livecert is asked anew. Decoding takes OpenSSL 3.0 a third of a millisecond, an
  * eighth of what a run takes for a certificate that is live.
  *
  * Certificates are known by their digest, so the file cannot speak for any that it was not told of; it is believed only where
  * nobody else could have written it and its own digest is right.
  */
-import { hash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { getFips, hash } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { Certificate } from "../../core/certificate/certificate.ts";
 import { version } from "../../version.ts";
+import { readTextNow } from "../files/read-file.ts";
 import { lookAtOwnership } from "../process/trust.ts";
 import { writeBriefly } from "../store/files.ts";
 import {
@@ -31,7 +31,11 @@ export function keepCertificates(runDir: string): KeptCertificates {
   const met = new Map<string, Recalled>();
   const memory: CertificateMemory = {
     recall: (digest) => (kept ??= read(file)).get(digest) ?? null,
-    meet: (one) => void met.set(digestOf(one.certificate), one),
+    meet(one) {
+      // OpenSSL may know such a key once it is set up otherwise.
+      if (one.certificate.keyType === "unknown") return;
+      met.set(digestOf(one.certificate), one);
+    },
   };
   rememberCertificates(memory);
   return {
@@ -55,8 +59,11 @@ function digestOf({ fingerprint256 }: Recalled["certificate"]): string {
   return fingerprint256.replaceAll(":", "").toLowerCase();
 }
 
-/** All that OpenSSL's answers depend on besides the certificate. */
-const writtenBy = `livecert ${version} node ${process.version} openssl ${process.versions.openssl}`;
+/** Who was asked. */
+const writtenBy = `livecert ${version} node ${process.version} openssl ${process.versions.openssl} fips ${String(getFips())}`;
+
+/** Ten thousand certificates take 5 MB. */
+const maxBytes = 64 * 1024 * 1024;
 
 /** The first line; `sha256` is over the second. */
 interface Head {
@@ -75,7 +82,8 @@ type Line = Omit<Certificate, "der" | "notBefore" | "notAfter"> & {
 function read(file: string): ReadonlyMap<string, Recalled> {
   try {
     if (lookAtOwnership(file).kind !== "trusted") return new Map();
-    const [head = "", lines = ""] = readFileSync(file, "utf8").split("\n");
+    const text = readTextNow(file, { maxBytes });
+    const [head = "", lines = ""] = text?.split("\n") ?? [];
     const { by, sha256 } = JSON.parse(head) as Head;
     if (by !== writtenBy || sha256 !== hash("sha256", lines)) return new Map();
     const recalled = (JSON.parse(lines) as readonly Line[]).map(recall);

@@ -81,9 +81,17 @@ async function probeAtOnce(
   options: ProbeOptions,
 ): Promise<Observation> {
   const client = connectTls({ ...placeOf(address), ...wishes });
+  // The handshake begins within the event that tells of the connection, and may fail in it.
+  const early: Error[] = [];
+  client.on("error", (error: Error) => early.push(error));
   try {
     const failure = await connected(client, options);
-    return failure ?? (await shakeHands(client, endsOf(client), options));
+    if (failure !== null) return failure;
+    const ends = endsOf(client);
+    const [error] = early;
+    return error === undefined
+      ? await shakeHands(client, ends, options)
+      : failed(error, ends);
   } finally {
     client.destroy();
   }

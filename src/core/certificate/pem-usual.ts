@@ -9,7 +9,7 @@ import { latin1 } from "./pem-lines.ts";
 const maxBytes = 16_384;
 
 const usualBlock =
-  /(\n*)-----BEGIN ([A-Z0-9 ]+)-----\n((?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{2,64}={0,2}\n)-----END \2-----\n+/y;
+  /(\n*)-----BEGIN ([A-Z0-9 ]{1,64})-----\n((?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{2,64}={0,2}\n)-----END \2-----\n+/y;
 
 /** The blocks that `splitPem` finds; null where the whole text is not in the usual form. */
 export function splitUsualPem(bytes: Uint8Array): readonly PemBlock[] | null {

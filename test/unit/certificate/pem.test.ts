@@ -21,7 +21,13 @@ const block = (label: string, body = `${line}\nQUJD`): string =>
 const labelsOf = (text: string) => split(text).blocks.map(({ label }) => label);
 
 describe("text in its usual form", () => {
-  const label = fc.constantFrom("CERTIFICATE", "PRIVATE KEY", "X", "A B ");
+  const label = fc.constantFrom(
+    "CERTIFICATE",
+    "PRIVATE KEY",
+    "X",
+    "A B ",
+    "A".repeat(239),
+  );
   const body = fc
     .string({
       unit: fc.constantFrom("A", "Z", "a", "z", "0", "9", "+", "/"),

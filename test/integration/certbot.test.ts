@@ -3,6 +3,7 @@ import {
   copyFile,
   cp,
   mkdir,
+  open,
   readFile,
   rm,
   symlink,
@@ -45,6 +46,7 @@ import {
   type SnapshotOptions,
 } from "../../src/adapters/certbot/snapshot.ts";
 import { readFileBounded } from "../../src/adapters/files/read-file.ts";
+import { realPathOfOpen } from "../../src/adapters/files/real-path.ts";
 import type { Lineage, LineageKind } from "../../src/core/lineage/lineage.ts";
 import {
   CertbotDirectory,
@@ -330,6 +332,20 @@ describe("a snapshot of a lineage", () => {
       });
     },
   );
+
+  it("does not take what was read for the file that a link leads to by now", async () => {
+    await using bed = await certbotBed();
+    const name = "example.org";
+    await bed.certbot.write(name, versions[0]);
+    const link = bed.certbot.live(name, "cert");
+    await using file = await open(link);
+    expect(realPathOfOpen(file.fd, link)).toBe(
+      bed.certbot.archive(name, "cert", 1),
+    );
+    await bed.certbot.write(name, versions[1]);
+    await unlink(bed.certbot.archive(name, "cert", 1));
+    expect(realPathOfOpen(file.fd, link)).toBeNull();
+  });
 
   it("tells two versions apart that share one key", async () => {
     await using bed = await certbotBed();

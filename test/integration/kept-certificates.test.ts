@@ -1,9 +1,10 @@
-import { createHash } from "node:crypto";
+import { createHash, createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { chmod, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Certificate } from "../../src/core/certificate/certificate.ts";
 import { Cleanup } from "../support/cleanup.ts";
+import { mint, subjectAltName, unknownExtension } from "../support/mint.ts";
 import { createPki, type KeyType, type Pki } from "../support/pki.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -20,7 +21,7 @@ async function newProcess(runDir: string | null) {
   vi.resetModules();
   const { keepCertificates } =
     await import("../../src/adapters/tls/kept-certificates.ts");
-  const { certificateFromDer, readCertificates } =
+  const { certificateFromDer, isKeyOf, readCertificates } =
     await import("../../src/adapters/tls/certificate.ts");
   const { covers } = await import("../../src/adapters/tls/covers.ts");
   const { isIssuedBy } = await import("../../src/adapters/tls/judge.ts");
@@ -32,6 +33,7 @@ async function newProcess(runDir: string | null) {
   return {
     read,
     certificateFromDer,
+    isKeyOf,
     covers,
     isIssuedBy,
     save: () => kept?.save(),
@@ -191,6 +193,38 @@ describe("what OpenSSL said of certificates", () => {
     const run = await newProcess(directory.path);
     expect(run.certificateFromDer(longer)?.serial).not.toBe("FF");
     expect(run.certificateFromDer(der)?.serial).toBe("FF");
+  });
+
+  it("is never said of another certificate that one holds as text", async () => {
+    await using directory = await temporaryDirectory();
+    const key = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    const inner = await pki.intermediate.leaf({ names: ["inner.test"] });
+    const outer = mint({
+      subject: "outer.test",
+      issuer: "outer.test",
+      notBefore: new Date(Date.now() - 3_600_000),
+      notAfter: new Date(Date.now() + 3_600_000),
+      key,
+      signer: key,
+      digest: "sha256",
+      extensions: [
+        subjectAltName(["outer.test"]),
+        unknownExtension(false, `\n${inner.certificate}`),
+      ],
+    });
+    // Decoded first, then recalled.
+    for (let time = 0; time < 2; time += 1) {
+      const run = await newProcess(directory.path);
+      const [certificate] = run.read(outer);
+      if (certificate === undefined) throw new Error("unread");
+      await run.save();
+      expect(certificate.subject).toBe("CN=outer.test");
+      expect(run.isKeyOf(key.privateKey, certificate)).toBe(true);
+      expect(run.isKeyOf(createPrivateKey(inner.key), certificate)).toBe(false);
+      expect(run.covers(certificate, "inner.test")).toBe(false);
+      const byDer = run.certificateFromDer(certificate.der);
+      expect(byDer?.subject).toBe("CN=outer.test");
+    }
   });
 
   it("is not missed where there is no run directory", async () => {

@@ -139,8 +139,12 @@ export const authorityKeyIdentifier = (key: KeyPair): Der =>
   extension("2.5.29.35", sequence(raw(0, keyIdentifier(key))));
 
 /** That nobody knows. */
-export const unknownExtension = (isCritical: boolean): Der =>
-  extension("1.3.6.1.4.1.99999.1", nothing, isCritical);
+export const unknownExtension = (isCritical: boolean, text?: string): Der =>
+  extension(
+    "1.3.6.1.4.1.99999.1",
+    text === undefined ? nothing : utf8(text),
+    isCritical,
+  );
 
 function extension(id: string, value: Der, isCritical = false): Der {
   return sequence(oid(id), ...(isCritical ? [yes] : []), octets(value));

@@ -2,19 +2,13 @@
  * The watch loop: feeds events to core/schedule and carries out what it answers. Nothing that goes wrong ends it but a
  * signal; the served certificate, not the event, is the truth.
  */
-import type { Log } from "../adapters/log/log.ts";
 import type { Store } from "../adapters/store/store.ts";
-import {
-  monotonicMicroseconds,
-  type Notifier,
-} from "../adapters/systemd/notify.ts";
+import { monotonicMicroseconds } from "../adapters/systemd/notify.ts";
 import {
   openWatching,
   type Refused,
   type Watching,
 } from "../adapters/watcher/watching.ts";
-import type { Serving } from "../adapters/http/server.ts";
-import type { TargetMeasure } from "../core/metrics/families.ts";
 import type { WatcherReport } from "../core/report/document.ts";
 import type { Telling } from "../core/schedule/retries.ts";
 import { rhythmOf } from "../core/schedule/rhythm.ts";
@@ -27,10 +21,8 @@ import {
   type ScheduleEvent,
   type Work,
 } from "../core/schedule/schedule.ts";
-import type { Settings } from "../core/settings/settings.ts";
 import { LivecertError } from "../errors.ts";
-import { openEndpoint } from "./endpoint.ts";
-import type { Answers, Errand } from "./errands/errand.ts";
+import { Announcer, type AnnouncerOptions } from "./announcer.ts";
 import { limitOf } from "./errands/send.ts";
 import { failuresOf, type Failing } from "./failing.ts";
 import { look } from "./look.ts";
@@ -44,24 +36,13 @@ import {
   type Meaning,
   type Surroundings,
 } from "./meanings.ts";
-import { otherWatcher, removePresence, writePresence } from "./presence.ts";
-import type { Present } from "./present.ts";
-import { statusLine, tellAll, tellRefused, type Alarm } from "./tell.ts";
-import { watcherReport } from "./watcher-report.ts";
+import { otherWatcher } from "./presence.ts";
+import { tellAll, tellRefused, type Alarm } from "./tell.ts";
 
-export interface WatchOptions {
-  readonly settings: Settings;
-  readonly log: Log;
-  readonly now: () => Date;
+export interface WatchOptions extends AnnouncerOptions {
   /** Ends the service. */
   readonly signal: AbortSignal;
   readonly openStore: () => Promise<Store>;
-  /** Lets a child do it. */
-  readonly sendFor: <Kind extends Errand["kind"]>(
-    errand: Extract<Errand, { kind: Kind }>,
-  ) => Promise<Answers[Kind]>;
-  readonly measure: () => Promise<readonly TargetMeasure[]>;
-  readonly notifier: Notifier | null;
   /** Calls back for every wish to look everything through now. */
   readonly onAsked: (callback: () => void) => void;
   readonly alarm: Alarm;
@@ -84,6 +65,7 @@ export async function watch(options: WatchOptions): Promise<void> {
 
 class WatchLoop implements AsyncDisposable {
   readonly #options: WatchOptions;
+  readonly #announcer: Announcer;
   readonly #watching: Watching;
   readonly #since: Date;
   #schedule: Schedule;
@@ -102,14 +84,12 @@ class WatchLoop implements AsyncDisposable {
   #runId = "";
   /** By subject. */
   #failing: ReadonlyMap<string, Failing> = new Map();
-  /** What is answered over HTTP; null before everything was looked through once. */
-  #present: Present | null = null;
-  #serving: Serving | null = null;
   #giveUp: (error: unknown) => void = () => undefined;
 
   constructor(options: WatchOptions) {
     const { settings, now } = options;
     this.#options = options;
+    this.#announcer = new Announcer(options);
     this.#since = now();
     this.#schedule = initialSchedule(rhythmOf(settings));
     this.#watching = openWatching({
@@ -132,7 +112,7 @@ class WatchLoop implements AsyncDisposable {
       directories: this.#known.meanings.size,
     });
     await this.#tellOther();
-    await this.#serve();
+    await this.#announcer.serve();
     await notifier?.send({ READY: "1" });
     this.#feedWatchdog();
     if (!signal.aborted) this.#dispatch({ kind: "started" });
@@ -142,14 +122,14 @@ class WatchLoop implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { notifier, settings, log } = this.#options;
+    const { notifier, log } = this.#options;
     clearTimeout(this.#timer);
     clearInterval(this.#feeder);
     const told = notifier?.send({ STOPPING: "1", STATUS: "stopping" });
     await this.#watching[Symbol.asyncDispose]();
-    await this.#serving?.[Symbol.asyncDispose]();
+    await this.#announcer.stopServing();
     await Promise.race([this.#work?.done, this.#rest(farewellMs)]);
-    await removePresence(settings.runDir);
+    await this.#announcer.leave();
     await told;
     log.info("stopped");
   }
@@ -163,19 +143,6 @@ class WatchLoop implements AsyncDisposable {
         otherPid: pid,
         remedy: "stop one of the two: livecert status tells of the other",
       });
-  }
-
-  async #serve(): Promise<void> {
-    const { settings, log, now, measure, sendFor } = this.#options;
-    this.#serving = await openEndpoint({
-      endpoint: settings.http,
-      runDir: settings.runDir,
-      log,
-      now,
-      present: () => this.#present,
-      tell: (present) => sendFor<"tell">({ kind: "tell", present }),
-      measure,
-    });
   }
 
   #rest(ms: number): Promise<void> {
@@ -383,31 +350,15 @@ class WatchLoop implements AsyncDisposable {
     return performance.now() - this.#work.sinceMs < limitMs + graceMs;
   }
 
-  async #announce(): Promise<void> {
-    const { settings, notifier, log } = this.#options;
-    const report = watcherReport({
+  #announce(): Promise<void> {
+    const watcher = {
       since: this.#since,
       known: this.#known,
       lastRun: this.#lastRun,
       schedule: this.#schedule,
       failing: this.#failing,
-      endpoint: this.#serving?.endpoint ?? null,
-    });
-    this.#presentNow(report);
-    await notifier?.send({ STATUS: statusLine(report) });
-    await writePresence(settings.runDir, report).catch((error: unknown) =>
-      log.debug("the presence file could not be written", { error }),
-    );
-  }
-
-  #presentNow(report: Omit<WatcherReport, "pid">): void {
-    if (this.#lastRun === null) return;
-    this.#present = {
-      at: this.#options.now().toISOString(),
-      run: this.#runId,
-      watcher: { pid: process.pid, ...report },
-      broken: this.#schedule.broken.count,
     };
+    return this.#announcer.announce(watcher, this.#runId);
   }
 
   #now(): number {

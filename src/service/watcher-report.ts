@@ -5,17 +5,20 @@ import { formatEndpoint, type Endpoint } from "../core/settings/endpoint.ts";
 import type { Failing } from "./failing.ts";
 import type { Known } from "./meanings.ts";
 
-export function watcherReport(watcher: {
+export interface Watcher {
   readonly since: Date;
   readonly known: Known;
   readonly lastRun: WatcherReport["lastRun"];
   readonly schedule: Schedule;
   /** By subject. */
   readonly failing: ReadonlyMap<string, Failing>;
-  /** Where HTTP is answered, if it is. */
-  readonly endpoint: Endpoint | null;
-}): Omit<WatcherReport, "pid"> {
-  const { since, known, lastRun, schedule, failing, endpoint } = watcher;
+}
+
+/** @param endpoint where HTTP is answered, if it is */
+export function watcherReport(
+  { since, known, lastRun, schedule, failing }: Watcher,
+  endpoint: Endpoint | null,
+): Omit<WatcherReport, "pid"> {
   const { reconcileAtMs, retries } = schedule;
   return {
     since: since.toISOString(),

@@ -225,6 +225,9 @@ describe("what OpenSSL said of certificates", () => {
       const byDer = run.certificateFromDer(certificate.der);
       expect(byDer?.subject).toBe("CN=outer.test");
     }
+    const { read } = await newProcess(null);
+    const [, second] = read(inner.certificate + outer);
+    expect(second?.subject).toBe("CN=outer.test");
   });
 
   it("is not missed where there is no run directory", async () => {

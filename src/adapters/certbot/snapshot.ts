@@ -4,15 +4,17 @@
  */
 import { statSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import type {
-  FileReading,
-  Lineage,
-  LineageKind,
+import {
+  byKind,
+  type ByKind,
+  type FileReading,
+  type Lineage,
 } from "../../core/lineage/lineage.ts";
 import {
   isSameView,
   lineageState,
   type LineageState,
+  type LineageView,
 } from "../../core/lineage/versions.ts";
 import { beingWritten, readFileBounded } from "../files/read-file.ts";
 import { isKeyOf, readCertificates } from "../tls/certificate.ts";
@@ -144,21 +146,10 @@ async function lookBetweenViews(
   const before = viewLineage(lineage);
   const files = await readLineage(lineage);
   const after = viewLineage(lineage);
-  const state: LineageState = isSameView(before, after)
+  const state = isSameView(before, after)
     ? lineageState(after)
-    : { kind: "mixed", reason: "its files were switched while they were read" };
-  const dangling = danglingLink(files);
-  const isDangling =
-    state.kind !== "absent" &&
-    state.kind !== "mixed" &&
-    dangling !== null &&
-    after.entries[dangling].kind === "link";
-  return isDangling
-    ? lookOf(lineage, files, {
-        kind: "mixed",
-        reason: `${dangling}.pem leads to a file that does not exist`,
-      })
-    : lookOf(lineage, files, state);
+    : mixed("its files were switched while they were read");
+  return lookOf(lineage, files, dangling(state, after, files) ?? state);
 }
 
 function lookOf(
@@ -191,17 +182,11 @@ function lookOf(
   };
 }
 
-function whereRead(
-  files: LineageFiles,
-): Readonly<Record<LineageKind, string | null>> {
-  const where = (reading: FileReading<unknown>): string | null =>
-    reading.kind === "read" ? reading.identity.resolved : null;
-  return {
-    cert: where(files.cert),
-    privkey: where(files.privkey),
-    chain: where(files.chain),
-    fullchain: where(files.fullchain),
-  };
+function whereRead(files: LineageFiles): ByKind<string | null> {
+  return byKind((kind) => {
+    const reading = files[kind];
+    return reading.kind === "read" ? reading.identity.resolved : null;
+  });
 }
 
 async function readLineage({ path }: Lineage): Promise<LineageFiles> {
@@ -222,9 +207,23 @@ async function readKey(path: string): Promise<FileReading<PrivateKey>> {
     : reading;
 }
 
-function danglingLink(files: LineageFiles): LineageKind | null {
-  const needed = ["privkey", "fullchain"] as const;
-  return needed.find((kind) => files[kind].kind === "absent") ?? null;
+/** What Nginx loads, and whose link leads nowhere; null where nothing is wrong with that. */
+function dangling(
+  state: LineageState,
+  { entries }: LineageView,
+  files: LineageFiles,
+): LineageState | null {
+  if (state.kind === "absent" || state.kind === "mixed") return null;
+  const kind = (["privkey", "fullchain"] as const).find(
+    (one) => files[one].kind === "absent",
+  );
+  return kind !== undefined && entries[kind].kind === "link"
+    ? mixed(`${kind}.pem leads to a file that does not exist`)
+    : null;
+}
+
+function mixed(reason: string): LineageState {
+  return { kind: "mixed", reason };
 }
 
 async function lookAtPair(

@@ -1,7 +1,12 @@
 /** What a lineage's directory shows, without opening a file. */
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import type { Lineage, LineageKind } from "../../core/lineage/lineage.ts";
+import {
+  byKind,
+  type ByKind,
+  type Lineage,
+  type LineageKind,
+} from "../../core/lineage/lineage.ts";
 import {
   lineageState,
   numberedFile,
@@ -15,32 +20,16 @@ const maxLinks = 40;
 /** Looks at the four names and at Certbot's `previous_*` links; never throws. */
 export function viewLineage({ path }: Lineage): LineageView {
   const physical = rememberPhysical();
-  const view = (kind: LineageKind) => viewEntry(path, kind, physical);
   return {
-    entries: {
-      cert: view("cert"),
-      privkey: view("privkey"),
-      chain: view("chain"),
-      fullchain: view("fullchain"),
-    },
+    entries: byKind((kind) => viewEntry(path, kind, physical)),
     previous: previousIn(path),
   };
 }
 
-/** The base names of four files, by kind. */
-export type FileNames = Readonly<Record<LineageKind, string>>;
-
-/** Of what the four links say; null where one of the four is no link. */
-export function linkedNames({ path }: Lineage): FileNames | null {
+/** The base names of what the four links say; null where one of the four is no link. */
+export function linkedNames({ path }: Lineage): ByKind<string> | null {
   try {
-    const name = (kind: LineageKind) =>
-      basename(readlinkSync(join(path, `${kind}.pem`)));
-    return {
-      cert: name("cert"),
-      privkey: name("privkey"),
-      chain: name("chain"),
-      fullchain: name("fullchain"),
-    };
+    return byKind((kind) => basename(readlinkSync(join(path, `${kind}.pem`))));
   } catch {
     return null;
   }
@@ -56,22 +45,16 @@ export function linkedNames({ path }: Lineage): FileNames | null {
  */
 export function viewOfFiles(
   { path }: Lineage,
-  linked: FileNames,
-  places: Readonly<Record<LineageKind, string | null>>,
+  linked: ByKind<string>,
+  places: ByKind<string | null>,
 ): LineageView | null {
-  const entry = (kind: LineageKind): LineageEntry => {
-    const place = places[kind];
-    return place !== null && basename(place) === linked[kind]
-      ? { kind: "link", targets: [place] }
-      : { kind: "absent" };
-  };
   const view: LineageView = {
-    entries: {
-      cert: entry("cert"),
-      privkey: entry("privkey"),
-      chain: entry("chain"),
-      fullchain: entry("fullchain"),
-    },
+    entries: byKind((kind) => {
+      const place = places[kind];
+      return place !== null && basename(place) === linked[kind]
+        ? { kind: "link", targets: [place] }
+        : { kind: "absent" };
+    }),
     previous: previousIn(path),
   };
   const state = lineageState(view);

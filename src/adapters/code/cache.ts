@@ -6,11 +6,8 @@
  * Compiled code can do whatever the program can, so the file is believed only where nobody else could have written it.
  */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { Script } from "node:vm";
-import { lookAtOwnership } from "../process/trust.ts";
-import { writeBriefly } from "../store/files.ts";
+import { readKept, writeKept } from "../store/kept-file.ts";
 import type { Texts } from "./texts.ts";
 
 export interface CodeCache {
@@ -38,7 +35,8 @@ export function openCodeCache(texts: Texts, file: string | null): CodeCache {
       return script.runInThisContext() as unknown;
     },
     async save() {
-      if (file !== null && !isComplete) await write(file, scripts);
+      if (file !== null && !isComplete)
+        await writeKept(file, () => compiled(scripts));
     },
   };
 }
@@ -55,8 +53,8 @@ interface Head {
 
 function read(file: string): ReadonlyMap<string, Buffer> {
   try {
-    if (lookAtOwnership(file).kind !== "trusted") return new Map();
-    const content = readFileSync(file);
+    const content = readKept(file);
+    if (content === null) return new Map();
     const end = content.indexOf("\n");
     const head = JSON.parse(content.toString("latin1", 0, end)) as Head;
     const data = content.subarray(aligned(end + 1));
@@ -74,25 +72,18 @@ function read(file: string): ReadonlyMap<string, Buffer> {
   }
 }
 
-async function write(
-  file: string,
-  scripts: ReadonlyMap<string, Script>,
-): Promise<void> {
-  try {
-    if (lookAtOwnership(dirname(file)).kind !== "trusted") return;
-    const compiled = [...scripts].map(
-      ([digest, script]) => [digest, script.createCachedData()] as const,
-    );
-    const data = Buffer.concat(compiled.map(([, one]) => padded(one)));
-    const head: Head = {
-      sha256: sha256(data),
-      scripts: compiled.map(([digest, { length }]) => [digest, length]),
-    };
-    const line = padded(Buffer.from(`${JSON.stringify(head)}\n`));
-    await writeBriefly(file, Buffer.concat([line, data]));
-  } catch {
-    // No such directory, a full disk, or not ours to write: the next run compiles again.
-  }
+/** @param scripts by the digest of their text */
+function compiled(scripts: ReadonlyMap<string, Script>): Buffer {
+  const parts = [...scripts].map(
+    ([digest, script]) => [digest, script.createCachedData()] as const,
+  );
+  const data = Buffer.concat(parts.map(([, one]) => padded(one)));
+  const head: Head = {
+    sha256: sha256(data),
+    scripts: parts.map(([digest, { length }]) => [digest, length]),
+  };
+  const line = padded(Buffer.from(`${JSON.stringify(head)}\n`));
+  return Buffer.concat([line, data]);
 }
 
 /** V8 copies what does not begin at a multiple of a pointer's size. */

@@ -40,19 +40,27 @@ export async function readFileBounded(
   }
 }
 
-/** The same at once, as text; null for whatever cannot be read. */
+/** The same at once; null for whatever cannot be read. */
+export function readNow(
+  path: string,
+  options: { readonly maxBytes?: number } = {},
+): Buffer | null {
+  try {
+    const reading = readQuiet(path, options.maxBytes ?? defaultMaxBytes);
+    if (reading.kind !== "read") return null;
+    const { buffer, byteOffset, byteLength } = reading.content;
+    return Buffer.from(buffer, byteOffset, byteLength);
+  } catch {
+    return null;
+  }
+}
+
+/** The same as text. */
 export function readTextNow(
   path: string,
   options: { readonly maxBytes?: number } = {},
 ): string | null {
-  try {
-    const reading = readQuiet(path, options.maxBytes ?? defaultMaxBytes);
-    return reading.kind === "read"
-      ? Buffer.from(reading.content).toString("utf8")
-      : null;
-  } catch {
-    return null;
-  }
+  return readNow(path, options)?.toString("utf8") ?? null;
 }
 
 /** What the path leads to, without opening it; null where nothing is there or it may not be looked at. */

@@ -2,10 +2,8 @@
  * Compiled-in defaults kept from one run to the next, in a file of the run directory: they change only with the program,
  * whose file they are kept for.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { lookAtOwnership } from "../process/trust.ts";
-import { writeBriefly } from "../store/files.ts";
+import { readKept, writeKept } from "../store/kept-file.ts";
 import { nullable, record, string } from "../store/shape.ts";
 import type { CompiledDefaults, DefaultsCache } from "./binary.ts";
 
@@ -34,24 +32,18 @@ export function keepDefaults(runDir: string): DefaultsCache {
       const kept = read(path);
       return kept?.identity === identity ? kept.defaults : null;
     },
-    set: (identity, defaults) => write(path, { identity, defaults }),
+    set: (identity, defaults) => {
+      const kept: Kept = { identity, defaults };
+      return writeKept(path, () => JSON.stringify(kept));
+    },
   };
 }
 
 function read(path: string): Kept | null {
   try {
-    if (lookAtOwnership(path).kind === "untrusted") return null;
-    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
+    const value: unknown = JSON.parse(readKept(path)?.toString() ?? "");
     return keptShape(value) ? value : null;
   } catch {
     return null;
-  }
-}
-
-async function write(path: string, kept: Kept): Promise<void> {
-  try {
-    await writeBriefly(path, JSON.stringify(kept));
-  } catch {
-    // No run directory yet, a full disk, or not root.
   }
 }

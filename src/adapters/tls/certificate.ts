@@ -1,5 +1,5 @@
 /** X.509 read by OpenSSL, through Node: a PEM block or DER becomes a `Certificate`. */
-import { hash, X509Certificate, type KeyObject } from "node:crypto";
+import { X509Certificate, type KeyObject } from "node:crypto";
 import type { Certificate } from "../../core/certificate/certificate.ts";
 import {
   canonicalPem,
@@ -14,6 +14,7 @@ import {
   distinguishedName,
   subjectAltNames,
 } from "../../core/certificate/text.ts";
+import { answersOf, remembered } from "./known-certificates.ts";
 import { pemOf } from "./pem-of.ts";
 
 /** What Nginx would load from a certificate file; `certificates` has at least one. */
@@ -46,88 +47,19 @@ export function readCertificates(bytes: Uint8Array): CertificateReading {
 function readBlock(block: PemBlock, index: number): Certificate | null {
   if (block.header !== "") return null;
   return remembered(block.body, () =>
-    index === 0
-      ? canonicalPem(block, "TRUSTED CERTIFICATE")
-      : Buffer.from(block.body, "base64"),
+    read(() =>
+      index === 0
+        ? new X509Certificate(canonicalPem(block, "TRUSTED CERTIFICATE"))
+        : decode(Buffer.from(block.body, "base64")),
+    ),
   );
 }
 
 /** null where OpenSSL cannot read it. */
 export function certificateFromDer(der: Uint8Array): Certificate | null {
-  return remembered(Buffer.from(der).toString("base64"), () => pemOf(der));
-}
-
-/**
- * By the base64 of their DER, as long as somebody holds them: OpenSSL takes a third of a millisecond for each, a leaf is met
- * in two files and in the handshake, and a thousand lineages share a handful of intermediates.
- */
-const known = new Map<string, WeakRef<Certificate>>();
-const forget = new FinalizationRegistry<string>((base64) => {
-  if (known.get(base64)?.deref() === undefined) known.delete(base64);
-});
-
-/** Remembers only what is its DER and nothing else, so that it does not matter how it was read. */
-function remembered(
-  base64: string,
-  source: () => string | Uint8Array,
-): Certificate | null {
-  const found = known.get(base64)?.deref();
-  if (found !== undefined) return found;
-  const certificate = recalled(base64) ?? parse(source());
-  if (
-    certificate !== null &&
-    Buffer.from(certificate.der).toString("base64") === base64
-  ) {
-    known.set(base64, new WeakRef(certificate));
-    forget.register(certificate, base64);
-    memory?.meet({ certificate, answers: answersOf(certificate) });
-  }
-  return certificate;
-}
-
-/** A certificate with what OpenSSL answered to the questions about it, by question. */
-export interface Recalled {
-  readonly certificate: Omit<Certificate, "der">;
-  readonly answers: ReadonlyMap<string, boolean>;
-}
-
-/** What is known of certificates from before. */
-export interface CertificateMemory {
-  /** @param digest SHA-256 over the DER, in lower-case hexadecimal */
-  recall(digest: string): Recalled | null;
-  /** Told of every certificate that is read; further answers join those that it is given. */
-  meet(one: Recalled): void;
-}
-
-let memory: CertificateMemory | null = null;
-
-/** For this whole process, from now on. */
-export function rememberCertificates(kept: CertificateMemory): void {
-  memory = kept;
-  for (const one of known.values()) {
-    const certificate = one.deref();
-    if (certificate !== undefined)
-      memory.meet({ certificate, answers: answersOf(certificate) });
-  }
-}
-
-function recalled(base64: string): Certificate | null {
-  if (memory === null) return null;
-  const der = Buffer.from(base64, "base64");
-  const found = memory.recall(hash("sha256", der));
-  // OpenSSL may refuse what only Node takes for the same bytes.
-  if (found === null || der.toString("base64") !== base64) return null;
-  const certificate = { ...found.certificate, der: new Uint8Array(der) };
-  answered.set(certificate, new Map(found.answers));
-  return certificate;
-}
-
-const answered = new WeakMap<Certificate, Map<string, boolean>>();
-
-function answersOf(certificate: Certificate): Map<string, boolean> {
-  const answers = answered.get(certificate) ?? new Map<string, boolean>();
-  answered.set(certificate, answers);
-  return answers;
+  return remembered(Buffer.from(der).toString("base64"), () =>
+    read(() => decode(der)),
+  );
 }
 
 /** OpenSSL's answer to a question about nothing but this certificate and what the question names; asked once. */
@@ -142,13 +74,21 @@ export function askOnce(
   return answer;
 }
 
-/** Never the bare DER: Node.js looks for PEM in it first, which a certificate may hold. */
-function parse(source: string | Uint8Array): Certificate | null {
+function read(source: () => X509Certificate): Certificate | null {
   try {
-    return toRecord(new X509Certificate(source));
+    return toRecord(source());
   } catch {
     return null;
   }
+}
+
+/** Node.js looks for PEM in DER first, and a certificate may hold another one as text. */
+function decode(der: Uint8Array): X509Certificate {
+  const x509 = new X509Certificate(der);
+  const { raw } = x509;
+  return raw.equals(der.subarray(0, raw.length))
+    ? x509
+    : new X509Certificate(pemOf(der));
 }
 
 const parsed = new WeakMap<Certificate, X509Certificate>();
@@ -157,7 +97,7 @@ const parsed = new WeakMap<Certificate, X509Certificate>();
 export function x509Of(certificate: Certificate): X509Certificate {
   const known = parsed.get(certificate);
   if (known !== undefined) return known;
-  const x509 = new X509Certificate(pemOf(certificate.der));
+  const x509 = decode(certificate.der);
   parsed.set(certificate, x509);
   return x509;
 }

@@ -7,17 +7,15 @@
  * nobody else could have written it and its own digest is right.
  */
 import { getFips, hash } from "node:crypto";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Certificate } from "../../core/certificate/certificate.ts";
 import { version } from "../../version.ts";
-import { readTextNow } from "../files/read-file.ts";
-import { lookAtOwnership } from "../process/trust.ts";
-import { writeBriefly } from "../store/files.ts";
+import { readKept, writeKept } from "../store/kept-file.ts";
 import {
   rememberCertificates,
   type CertificateMemory,
   type Recalled,
-} from "./certificate.ts";
+} from "./known-certificates.ts";
 
 export interface KeptCertificates {
   /** Keeps what this run has met, unless it was all kept already. Never throws. */
@@ -40,7 +38,8 @@ export function keepCertificates(runDir: string): KeptCertificates {
   rememberCertificates(memory);
   return {
     async save() {
-      if (isNews(met, kept ?? new Map())) await write(file, met);
+      if (isNews(met, kept ?? new Map()))
+        await writeKept(file, () => textOf(met));
     },
   };
 }
@@ -62,9 +61,6 @@ function digestOf({ fingerprint256 }: Recalled["certificate"]): string {
 /** Who was asked. */
 const writtenBy = `livecert ${version} node ${process.version} openssl ${process.versions.openssl} fips ${String(getFips())}`;
 
-/** Ten thousand certificates take 5 MB. */
-const maxBytes = 64 * 1024 * 1024;
-
 /** The first line; `sha256` is over the second. */
 interface Head {
   readonly by: string;
@@ -81,9 +77,8 @@ type Line = Omit<Certificate, "der" | "notBefore" | "notAfter"> & {
 
 function read(file: string): ReadonlyMap<string, Recalled> {
   try {
-    if (lookAtOwnership(file).kind !== "trusted") return new Map();
-    const text = readTextNow(file, { maxBytes });
-    const [head = "", lines = ""] = text?.split("\n") ?? [];
+    const [head = "", lines = ""] =
+      readKept(file)?.toString().split("\n") ?? [];
     const { by, sha256 } = JSON.parse(head) as Head;
     if (by !== writtenBy || sha256 !== hash("sha256", lines)) return new Map();
     const recalled = (JSON.parse(lines) as readonly Line[]).map(recall);
@@ -104,18 +99,10 @@ function recall({ answers, notBefore, notAfter, ...rest }: Line): Recalled {
   };
 }
 
-async function write(
-  file: string,
-  met: ReadonlyMap<string, Recalled>,
-): Promise<void> {
-  try {
-    if (lookAtOwnership(dirname(file)).kind !== "trusted") return;
-    const lines = JSON.stringify([...met.values()].map(lineOf));
-    const head: Head = { by: writtenBy, sha256: hash("sha256", lines) };
-    await writeBriefly(file, `${JSON.stringify(head)}\n${lines}\n`);
-  } catch {
-    // No run directory yet, a full disk, or not root.
-  }
+function textOf(met: ReadonlyMap<string, Recalled>): string {
+  const lines = JSON.stringify([...met.values()].map(lineOf));
+  const head: Head = { by: writtenBy, sha256: hash("sha256", lines) };
+  return `${JSON.stringify(head)}\n${lines}\n`;
 }
 
 function lineOf({ certificate, answers }: Recalled): Line {

@@ -18,15 +18,14 @@ export function splitUsualPem(bytes: Uint8Array): readonly PemBlock[] | null {
   const blocks: PemBlock[] = [];
   let line = 1;
   usualBlock.lastIndex = 0;
-  for (let end = 0; end < text.length; end = usualBlock.lastIndex) {
+  while (usualBlock.lastIndex < text.length) {
     const found = usualBlock.exec(text);
     if (found === null) return null;
     const [whole, before = "", label = "", lines = ""] = found;
     const body = lines.replaceAll("\n", "");
     if (body.length % 4 !== 0) return null;
-    line += before.length;
-    blocks.push({ label, header: "", body, line });
-    line += whole.split("\n").length - 1 - before.length;
+    blocks.push({ label, header: "", body, line: line + before.length });
+    line += whole.split("\n").length - 1;
   }
   return blocks;
 }

@@ -11,6 +11,20 @@ export interface Lineage {
 export const lineageKinds = ["cert", "privkey", "chain", "fullchain"] as const;
 export type LineageKind = (typeof lineageKinds)[number];
 
+/** Something for each of the four files. */
+export type ByKind<Value> = Readonly<Record<LineageKind, Value>>;
+
+export function byKind<Value>(
+  valueOf: (kind: LineageKind) => Value,
+): ByKind<Value> {
+  return {
+    cert: valueOf("cert"),
+    privkey: valueOf("privkey"),
+    chain: valueOf("chain"),
+    fullchain: valueOf("fullchain"),
+  };
+}
+
 /** What identifies one version of a file on disk without reading it. Numbers that exceed 2^53 are decimal strings. */
 export interface FileIdentity {
   /** As it was asked for. */

@@ -4,7 +4,7 @@
  * Source: certbot/_internal/storage.py, RenewableCert.update_all_links_to and _previous_symlinks.
  */
 import { assertNever } from "../assert-never.ts";
-import { lineageKinds, type LineageKind } from "./lineage.ts";
+import { lineageKinds, type ByKind, type LineageKind } from "./lineage.ts";
 
 /** What one of the four names is. */
 export type LineageEntry =
@@ -15,7 +15,7 @@ export type LineageEntry =
   | { readonly kind: "link"; readonly targets: readonly string[] };
 
 export interface LineageView {
-  readonly entries: Readonly<Record<LineageKind, LineageEntry>>;
+  readonly entries: ByKind<LineageEntry>;
   /** Names of the `previous_*` links that are there. */
   readonly previous: readonly string[];
 }

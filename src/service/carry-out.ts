@@ -1,10 +1,10 @@
 /** One run of the watcher, through the same pipeline and the same lock as everybody's. */
 import { basename } from "node:path";
+import { isMeantBy } from "../adapters/certbot/lineages.ts";
 import type { PendingEntry } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { RunDocument } from "../core/report/document.ts";
 import type { Work } from "../core/schedule/schedule.ts";
-import { publishes } from "../core/settings/publications.ts";
 import type { Candidate } from "../pipeline/assess.ts";
 import { notKnownToBeServed } from "../pipeline/known.ts";
 import { lockedRun } from "../pipeline/locked-run.ts";
@@ -93,7 +93,9 @@ async function worthARun(
 /** Whether it has been published as it is now is the run's to find out. */
 function isPublished({ settings }: World, subject: string): boolean {
   const lineage = { name: basename(subject), path: subject };
-  return settings.publish.some((setting) => publishes(setting, lineage));
+  return settings.publish.some((setting) =>
+    isMeantBy(setting.lineage, lineage, settings.certbotDir),
+  );
 }
 
 async function unknownToAny(

@@ -2,7 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import pMap from "p-map";
-import { listLineages } from "../adapters/certbot/lineages.ts";
+import { canonicalLineage, listLineages } from "../adapters/certbot/lineages.ts";
 import { hopsOf } from "../adapters/watcher/hops.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { NginxModel } from "../core/nginx/model.ts";
@@ -40,8 +40,13 @@ export async function lookAround(
     ...lineages.map(({ path }) => path),
     ...(await directoriesIn(live)),
   ]);
-  for (const subject of paths)
-    mean(subject, { kind: "subject", subject, names: null });
+  for (const path of paths) {
+    const { path: subject } = canonicalLineage(
+      { name: basename(path), path },
+      world.settings.certbotDir,
+    );
+    mean(path, { kind: "subject", subject, names: null });
+  }
   await meanSources(candidates, paths, mean);
   for (const target of world.targets) {
     const known = await world.store.models.get(target.name);

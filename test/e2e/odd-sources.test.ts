@@ -1,8 +1,18 @@
 /** Certificate sources that are no ordinary pair of files must neither be called broken nor stand in the others' way. */
-import { mkdir, unlink } from "node:fs/promises";
+import {
+  mkdir,
+  readFile,
+  rename,
+  symlink,
+  unlink,
+  writeFile,
+} from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { servedFingerprint } from "../support/client.ts";
 import { HostBed, type Pair } from "../support/host.ts";
 import { serverBlock } from "../support/nginx.ts";
+import { fingerprintOf } from "../support/pki.ts";
 
 describe("a path with a variable", () => {
   it("is unverified for the lineages that it can lead to, needs no reload and is no failure", async () => {
@@ -299,4 +309,80 @@ describe("a certificate that lost a served name", () => {
     const { lineages } = await host.livecert.document(["status"]);
     expect(lineages).toMatchObject([{ outcome: "rejected", valid: false }]);
   });
+});
+
+describe("a lineage that Nginx names by another path than Certbot", () => {
+  /** Each makes the path by which Nginx names it, of what is served as `a.test`. */
+  const ways = {
+    "a link to a name that Certbot has numbered": async (host: HostBed) => {
+      await host.renew("a.test-0001", { names: ["a.test"] });
+      await symlink("a.test-0001", host.certbot.live("a.test"));
+      return {
+        lineage: host.certbot.live("a.test-0001"),
+        named: host.certbot.live("a.test"),
+      };
+    },
+    "Certbot's configuration says where a linked directory really lies":
+      async (host: HostBed) => {
+        await host.renew("a.test-0001", { names: ["a.test"] });
+        const real = join(host.directory, "real");
+        await rename(host.certbot.path, real);
+        await symlink(real, host.certbot.path);
+        const conf = join(real, "renewal/a.test-0001.conf");
+        const text = await readFile(conf, "utf8");
+        await writeFile(conf, text.replaceAll(host.certbot.path, real));
+        return {
+          lineage: join(real, "live/a.test-0001"),
+          named: host.certbot.live("a.test-0001"),
+        };
+      },
+  } as const;
+
+  it.each(Object.entries(ways))(
+    "is made live by a hook and by name, and is one (%s)",
+    async (_, prepare) => {
+      await using host = await HostBed.create();
+      const { lineage, named } = await prepare(host);
+      const address = await host.nginx.address();
+      const pair = {
+        certificate: join(named, "fullchain.pem"),
+        key: join(named, "privkey.pem"),
+      };
+      await host.nginx.configure({
+        http: serverBlock({
+          listen: [`${address} ssl`],
+          names: ["a.test"],
+          pairs: [pair],
+        }),
+      });
+      await host.nginx.start();
+      const renewed = async (): Promise<string> => {
+        const files = await host.files(["a.test"]);
+        await host.certbot.write("a.test-0001", files);
+        return fingerprintOf(files.cert);
+      };
+      const served = () => servedFingerprint({ address, servername: "a.test" });
+
+      const first = await renewed();
+      const hook = await host.livecert.document(["hook"], {
+        environment: {
+          ...process.env,
+          RENEWED_LINEAGE: lineage,
+          RENEWED_DOMAINS: "a.test",
+        },
+      });
+      expect(hook).toMatchObject({ outcome: "deployed", reloads: 1 });
+      expect(await served()).toBe(first);
+
+      const second = await renewed();
+      const deployed = await host.livecert.document(["deploy", "a.test-0001"]);
+      expect(deployed).toMatchObject({ outcome: "deployed", reloads: 1 });
+      expect(await served()).toBe(second);
+
+      const { lineages } = await host.livecert.document(["status"]);
+      expect(lineages).toMatchObject([
+        { name: "a.test-0001", outcome: "live" },
+      ]);
+    },
+  );
 });

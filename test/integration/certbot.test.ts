@@ -5,6 +5,7 @@ import {
   mkdir,
   open,
   readFile,
+  rename,
   rm,
   symlink,
   truncate,
@@ -31,6 +32,7 @@ import {
 import { readHookEnvironment } from "../../src/adapters/certbot/environment.ts";
 import {
   findLineage,
+  isMeantBy,
   lineageOfPath,
   listLineages,
 } from "../../src/adapters/certbot/lineages.ts";
@@ -624,6 +626,65 @@ describe("lineages", () => {
       kind: "consistent",
       version: 1,
     });
+  });
+
+  it("are known by one name and path, whichever of several leads to their directory", async () => {
+    await using bed = await certbotBed();
+    const dir = bed.certbot.path;
+    await bed.certbot.write("a.example-0001", versions[0]);
+    const lineage = bed.lineage("a.example-0001");
+    // What people do about the name that Certbot has chosen.
+    await symlink("a.example-0001", bed.certbot.live("a.example"));
+    await symlink(dir, join(bed.path, "etc"));
+    const conf = join(dir, "renewal/a.example-0001.conf");
+    const text = await readFile(conf, "utf8");
+    await writeFile(conf, text.replaceAll(dir, join(bed.path, "etc")));
+
+    expect((await listLineages(dir)).lineages).toEqual([lineage]);
+    for (const named of [
+      "a.example-0001",
+      "a.example",
+      bed.certbot.live("a.example"),
+      join(bed.path, "etc/live/a.example"),
+    ]) {
+      expect(await findLineage(named, dir)).toEqual(lineage);
+      expect(isMeantBy(named, lineage, dir)).toBe(true);
+    }
+    for (const directory of [
+      bed.certbot.live("a.example"),
+      join(bed.path, "etc/live/a.example"),
+      join(bed.path, "etc/live/a.example-0001"),
+    ]) {
+      const file = join(directory, "fullchain.pem");
+      expect(lineageOfPath(file, dir)).toEqual(lineage);
+    }
+  });
+
+  it("keep a linked directory apart that Certbot renews under the link's own name", async () => {
+    await using bed = await certbotBed();
+    const dir = bed.certbot.path;
+    await bed.certbot.write("a.example", versions[0]);
+    const elsewhere = join(bed.path, "elsewhere");
+    await rename(bed.certbot.live("a.example"), elsewhere);
+    await symlink(elsewhere, bed.certbot.live("a.example"));
+    const lineage = bed.lineage("a.example");
+    expect((await listLineages(dir)).lineages).toEqual([lineage]);
+    expect(await findLineage(elsewhere, dir)).toEqual(lineage);
+    expect(await findLineage("a.example", dir)).toEqual(lineage);
+  });
+
+  it.each([
+    ["a.example", true],
+    ["live/a.example", false],
+    ["a.example/", true],
+    ["b.example", false],
+    ["/nonexistent/live/a.example", false],
+  ])("are meant by %s: %s", async (named, expected) => {
+    await using bed = await certbotBed();
+    await bed.certbot.write("a.example", versions[0]);
+    expect(isMeantBy(named, bed.lineage("a.example"), bed.certbot.path)).toBe(
+      expected,
+    );
   });
 
   it("are looked for without waiting for a pipe in the place of Certbot's configuration", async () => {

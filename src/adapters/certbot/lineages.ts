@@ -1,6 +1,6 @@
 /** Which lineages there are, which one a person means, and which one a path of Nginx's configuration leads to. */
-import { readlinkSync, realpathSync } from "node:fs";
-import { readdir, realpath, stat } from "node:fs/promises";
+import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { lineageKinds, type Lineage } from "../../core/lineage/lineage.ts";
 import { numberedFile } from "../../core/lineage/versions.ts";
@@ -25,7 +25,8 @@ const fileNames: readonly string[] = lineageKinds.map((kind) => `${kind}.pem`);
 
 /**
  * Every lineage that Certbot renews (`renewal/NAME.conf`), wherever its live directory is, and every directory below
- * `live/` that holds a lineage's files without being renewed. Nothing where Certbot has never run.
+ * `live/` that holds a lineage's files without being renewed; a link to another lineage is none of its own. Nothing where
+ * Certbot has never run.
  */
 export async function listLineages(
   certbotDir: string,
@@ -44,9 +45,12 @@ export async function listLineages(
       .map((name) => lineageIn(name, join(certbotDir, "live", name))),
   );
   return {
-    lineages: [...renewed, ...others.filter((one) => one !== null)].sort(
-      byName,
-    ),
+    lineages: [
+      ...renewed,
+      ...others
+        .filter((one) => one !== null)
+        .filter((one) => canonicalLineage(one, certbotDir).path === one.path),
+    ].sort(byName),
     problems: [...renewal.problems, ...live.problems],
   };
 }
@@ -62,9 +66,53 @@ export async function findLineage(
 ): Promise<Lineage> {
   const isPath = nameOrPath.includes("/") || /^\.\.?$/.test(nameOrPath);
   const found = isPath
-    ? await lineageAtPath(resolve(nameOrPath), certbotDir)
+    ? await lineageAtPath(resolve(nameOrPath))
     : await lineageNamed(nameOrPath, certbotDir);
-  return found ?? Promise.reject(await notFound(nameOrPath, certbotDir));
+  return found === null
+    ? Promise.reject(await notFound(nameOrPath, certbotDir))
+    : canonicalLineage(found, certbotDir);
+}
+
+/**
+ * The lineage under the name and path by which everything knows it, whichever way led to its directory: a link that people
+ * put into `live/` (`example.org` to `example.org-0001`), another path to Certbot's own directory. Of several names for one
+ * directory the one that Certbot renews counts, or else the directory's own.
+ */
+export function canonicalLineage(
+  lineage: Lineage,
+  certbotDir: string,
+): Lineage {
+  const { name, path } = lineage;
+  const live = join(certbotDir, "live");
+  if (dirname(path) === live && !isLink(path)) return lineage;
+  const directory = resolved(path);
+  if (directory === null) return lineage;
+  const isRenewed = existsSync(join(certbotDir, "renewal", `${name}.conf`));
+  const names = [basename(directory), ...archivedNames(directory), name];
+  for (const known of isRenewed ? [name, ...names] : names)
+    for (const place of [join(live, known), liveDirectoryOf(known, certbotDir)])
+      if (place !== null && resolved(place) === directory)
+        return { name: known, path: place };
+  return lineage;
+}
+
+/** What the directory of the archive is called that its files are links into; none for plain files. */
+function archivedNames(directory: string): readonly string[] {
+  const target = linkTarget(join(directory, "fullchain.pem"));
+  const numbered = target === null ? null : numberedFile(target);
+  return numbered === null ? [] : [basename(numbered.directory)];
+}
+
+/** Whether a name or path of the configuration means this lineage, also by a link to it. */
+export function isMeantBy(
+  nameOrPath: string,
+  lineage: Lineage,
+  certbotDir: string,
+): boolean {
+  if (nameOrPath === lineage.name) return true;
+  const path = resolve(certbotDir, "live", nameOrPath);
+  const meant = canonicalLineage({ name: basename(path), path }, certbotDir);
+  return meant.path === lineage.path;
 }
 
 /**
@@ -80,10 +128,11 @@ export function lineageOfPath(
   // One by one: nearly every path is told by its name, without a look at the disk.
   for (const hop of hopsOf(path)) {
     const found = liveLineage(hop, certbotDir);
-    if (found !== null) return found;
+    if (found !== null) return canonicalLineage(found, certbotDir);
     hops.push(hop);
   }
-  return movedLineage(hops, certbotDir);
+  const moved = movedLineage(hops, certbotDir);
+  return moved === null ? null : canonicalLineage(moved, certbotDir);
 }
 
 async function renewedLineage(
@@ -91,8 +140,12 @@ async function renewedLineage(
   certbotDir: string,
 ): Promise<Lineage> {
   const configuration = await readRenewalConfiguration({ name }, certbotDir);
-  const path = configuration?.liveDirectory ?? join(certbotDir, "live", name);
-  return { name, path };
+  const usual = join(certbotDir, "live", name);
+  const path = configuration?.liveDirectory ?? usual;
+  // Certbot's configuration may name the same directory by another path.
+  return path === usual || isSameDirectory(path, usual)
+    ? { name, path: usual }
+    : { name, path };
 }
 
 async function lineageNamed(
@@ -104,37 +157,9 @@ async function lineageNamed(
   return lineageIn(name, path);
 }
 
-async function lineageAtPath(
-  path: string,
-  certbotDir: string,
-): Promise<Lineage | null> {
+async function lineageAtPath(path: string): Promise<Lineage | null> {
   const directory = fileNames.includes(basename(path)) ? dirname(path) : path;
-  const found = await lineageIn(basename(directory), directory);
-  if (found === null) return null;
-  return (await canonical(directory, certbotDir)) ?? found;
-}
-
-/** The same directory under the path that everything else uses for it. */
-async function canonical(
-  directory: string,
-  certbotDir: string,
-): Promise<Lineage | null> {
-  const resolved = await realpath(directory);
-  const candidates = [
-    {
-      name: basename(directory),
-      path: join(certbotDir, "live", basename(directory)),
-    },
-    {
-      name: basename(resolved),
-      path: join(certbotDir, "live", basename(resolved)),
-    },
-  ];
-  for (const candidate of candidates) {
-    const same = await realpath(candidate.path).catch(() => null);
-    if (same === resolved) return candidate;
-  }
-  return null;
+  return lineageIn(basename(directory), directory);
 }
 
 /** null where the directory holds none of a lineage's files. */
@@ -247,6 +272,14 @@ function liveDirectoryOf(name: string, certbotDir: string): string | null {
 function isSameDirectory(one: string, other: string): boolean {
   const resolvedOne = resolved(one);
   return resolvedOne !== null && resolvedOne === resolved(other);
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
+  }
 }
 
 function resolved(path: string): string | null {

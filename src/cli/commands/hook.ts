@@ -1,5 +1,6 @@
 import { runningCertbot } from "../../adapters/certbot/at-work.ts";
 import { readHookEnvironment } from "../../adapters/certbot/environment.ts";
+import { canonicalLineage } from "../../adapters/certbot/lineages.ts";
 import { readRenewalConfiguration } from "../../adapters/certbot/renewal.ts";
 import { currentVersion } from "../../adapters/certbot/snapshot.ts";
 import { tellSyslog } from "../../adapters/log/syslog.ts";
@@ -89,7 +90,10 @@ async function renewed(
   invocation: Invocation<HookArguments>,
   world: World,
 ): Promise<RunDocument> {
-  const { lineage } = readHookEnvironment(invocation.environment);
+  const lineage = canonicalLineage(
+    readHookEnvironment(invocation.environment).lineage,
+    world.settings.certbotDir,
+  );
   const request = hookRequest(world, {
     kind: "named",
     lineages: [lineage],

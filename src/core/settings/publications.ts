@@ -1,5 +1,4 @@
 /** The entries of `publish`: where a lineage's files are put for a service that looks for them elsewhere. */
-import type { Lineage } from "../lineage/lineage.ts";
 import {
   invalid,
   readFields,
@@ -234,12 +233,4 @@ export function mainFile(setting: PublicationSetting): string {
 /** How a publication that failed is known among what is pending, where a source has its key: no path is like it. */
 export function pendingKey({ name }: Pick<PublicationSetting, "name">): string {
   return `publication ${name}`;
-}
-
-/** Whether the setting names this lineage, by its name or its path. */
-export function publishes(
-  { lineage }: PublicationSetting,
-  { name, path }: Lineage,
-): boolean {
-  return lineage === name || lineage.replace(/\/+$/, "") === path;
 }

@@ -2,14 +2,13 @@
  * Publish: puts sound certificates where other services expect them, before any Nginx is looked at, since it may be one of
  * those services. What is published already and what a person has taken back is left alone.
  */
-import { findLineage } from "../../adapters/certbot/lineages.ts";
+import { findLineage, isMeantBy } from "../../adapters/certbot/lineages.ts";
 import { warningsOf } from "../../adapters/store/failure.ts";
 import type { Lineage } from "../../core/lineage/lineage.ts";
 import type { PublicationReport } from "../../core/report/document.ts";
 import {
   mainFile,
   publishedPaths,
-  publishes,
   type PublicationSetting,
 } from "../../core/settings/publications.ts";
 import { LivecertError } from "../../errors.ts";
@@ -43,7 +42,7 @@ export async function publishAll(
   const known = new Map(examined);
   const done: Outcome[] = [];
   const asked = world.settings.publish.filter((setting) =>
-    isAsked(request, setting),
+    isAsked(world, request, setting),
   );
   for (const setting of asked) {
     world.signal.throwIfAborted();
@@ -75,13 +74,16 @@ export async function rolledBackFiles(
 }
 
 function isAsked(
+  { settings: { certbotDir } }: World,
   { scope, rollback }: RunRequest,
   setting: PublicationSetting,
 ): boolean {
   if (rollback !== undefined && rollback === setting.name) return true;
   if (scope.kind !== "named") return true;
   return (
-    scope.lineages.some((lineage) => publishes(setting, lineage)) ||
+    scope.lineages.some((lineage) =>
+      isMeantBy(setting.lineage, lineage, certbotDir),
+    ) ||
     scope.certificates.includes(mainFile(setting))
   );
 }

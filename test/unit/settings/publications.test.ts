@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { mergeSettings } from "../../../src/core/settings/merge.ts";
 import {
   publishedPaths,
-  publishes,
   type PublicationSetting,
 } from "../../../src/core/settings/publications.ts";
 
@@ -128,19 +127,5 @@ describe("publishedPaths", () => {
     const files = [{ kind: "key", name: "x" }] as const;
     const setting = { ...read({}), directory, subdirectory, files };
     expect(publishedPaths(setting)).toEqual([{ kind: "key", path }]);
-  });
-});
-
-describe("publishes", () => {
-  const lineage = { name: "a.test", path: "/le/live/a.test" };
-
-  it.each([
-    ["a.test", true],
-    ["/le/live/a.test", true],
-    ["/le/live/a.test/", true],
-    ["b.test", false],
-    ["/other/live/a.test", false],
-  ])("%s: %s", (named, expected) => {
-    expect(publishes(read({ lineage: named }), lineage)).toBe(expected);
   });
 });

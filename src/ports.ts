@@ -72,7 +72,7 @@ export type TargetState =
   | {
       readonly kind: "running";
       readonly generation: Generation;
-      /** Wall clock, ms since the epoch. */ readonly youngestWorkerStartMs:
+      /** Wall clock, ms since the epoch. */ readonly oldestWorkerStartMs:
         number | null;
       readonly stopped: boolean;
     }

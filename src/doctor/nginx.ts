@@ -204,7 +204,7 @@ export function judgePending(
   const { state, files, model } = view;
   if (state.kind !== "running" || model === null)
     return unknown("what Nginx has loaded cannot be compared with its files");
-  if (state.youngestWorkerStartMs === null)
+  if (state.oldestWorkerStartMs === null)
     return unknown("there is no worker whose start could be compared");
   const newer = filesNotLoaded(view);
   if (newer.length === 0)
@@ -215,12 +215,12 @@ export function judgePending(
   );
 }
 
-/** Paths of configuration files that were written after the youngest worker started. */
+/** Paths of configuration files that were written after the oldest worker started. */
 export function filesNotLoaded({
   state,
   files,
 }: Pick<NginxView, "state" | "files">): readonly string[] {
-  const start = state.kind === "running" ? state.youngestWorkerStartMs : null;
+  const start = state.kind === "running" ? state.oldestWorkerStartMs : null;
   if (start === null) return [];
   return files
     .filter(({ modifiedNs }) => Number(BigInt(modifiedNs) / 1_000_000n) > start)

@@ -259,8 +259,7 @@ function evidenceOf(
     return seen.every(({ bundle256 }) => bundle256 === expected)
       ? "loaded"
       : "not-loaded";
-  const startedMs =
-    state.kind === "running" ? state.youngestWorkerStartMs : null;
+  const startedMs = state.kind === "running" ? state.oldestWorkerStartMs : null;
   if (startedMs === null || examined.changedAt === null) return "not-loaded";
   if (startedMs <= examined.changedAt.getTime()) return "not-loaded";
   return isOnlyInEdit(plan, points) ? "configuration-pending" : "loaded";

@@ -160,13 +160,13 @@ function loadedModelOf(
   return model.previous?.digest === loadedDigest ? model.previous.model : null;
 }
 
-/** Written after the youngest worker started, unless it is as it was in the dump that this worker is known to run. */
+/** Written after the oldest worker started, unless it is as it was in the dump that the workers are known to run. */
 function isNotLoaded(
   file: FileIdentity,
   known: Known,
   state: RunningState,
 ): boolean {
-  if (state.youngestWorkerStartMs === null) return false;
+  if (state.oldestWorkerStartMs === null) return false;
   const isOfLoadedDump =
     known.model !== null && known.model.digest === loadedDigestOf(known, state);
   const wasLoaded =
@@ -179,7 +179,7 @@ function isNotLoaded(
     );
   return (
     !wasLoaded &&
-    Number(BigInt(file.modifiedNs) / 1_000_000n) > state.youngestWorkerStartMs
+    Number(BigInt(file.modifiedNs) / 1_000_000n) > state.oldestWorkerStartMs
   );
 }
 

@@ -56,6 +56,16 @@ export async function reload(input: {
  */
 const bindingMs = 4_000;
 
+/**
+ * Written by the master of a child that has come to its end, and of what it could not tell it any more: whoever kills an old
+ * worker (the kernel, short of memory) does so in the middle of a reload, and says nothing of the new configuration.
+ * Source: ngx_process_get_status() and ngx_signal_worker_processes() in
+ * https://github.com/nginx/nginx/tree/release-1.22.1/src/os/unix
+ */
+function isAboutLostChild(line: string): boolean {
+  return /\d exited on signal \d|: (?:kill|sendmsg)\(.*\) failed \(/.test(line);
+}
+
 function isTakenAddress(line: string): boolean {
   return /bind\(\) to .* failed \(98/.test(line);
 }
@@ -97,14 +107,18 @@ async function waitForGeneration(input: {
       ? await wholeGeneration(target, before)
       : null;
     if (whole !== null) return tookEffect(whole);
-    const said = await mark.refusals(before.master);
+    const words = await mark.refusals(before.master);
+    const said = words.filter((line) => !isAboutLostChild(line));
     const isTrying = said.length > 0 && said.every(isTakenAddress);
     if (said.length > 0 && !isTrying) return refused(generation, said);
     if (waitedMs < patience || (isTrying && waitedMs < bindingMs)) continue;
     if (isTrying) return refused(generation, said);
     // A master without workers reads its configuration itself; only a handshake can tell more.
     if (!model.masterProcess) return tookEffect(generation);
-    if (!(await isUnderWay(target, before))) return silent(generation, mark);
+    if (!(await isUnderWay(target, before)))
+      return words.length > 0
+        ? refused(generation, words)
+        : silent(generation, mark);
     if (waitedMs >= limits.generationMaxMs)
       return stillBusy(before, generation, waitedMs);
   }

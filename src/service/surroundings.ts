@@ -2,7 +2,10 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import pMap from "p-map";
-import { canonicalLineage, listLineages } from "../adapters/certbot/lineages.ts";
+import {
+  canonicalLineage,
+  listLineages,
+} from "../adapters/certbot/lineages.ts";
 import { hopsOf } from "../adapters/watcher/hops.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { NginxModel } from "../core/nginx/model.ts";

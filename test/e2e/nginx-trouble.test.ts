@@ -317,6 +317,60 @@ describe("an old worker that does not hear of the reload", () => {
   });
 });
 
+describe("an old worker that is killed in the middle of a reload", () => {
+  it("is no refusal: the others are waited for", async () => {
+    await using bed = await renewed();
+    const { host } = bed;
+    const old = await host.nginx.workers();
+    const [killed = 0, stopped = 0] = old.map(({ pid }) => pid);
+    for (const pid of [killed, stopped]) process.kill(pid, "SIGSTOP");
+    const running = await host.livecert.start(["deploy", "--json"]);
+    await waitFor("new workers", async () => {
+      const workers = await host.nginx.workers();
+      return workers.length === 2 * old.length;
+    });
+    process.kill(killed, "SIGKILL");
+    await waitFor("the master says so", async () =>
+      (await host.nginx.errorLog()).includes(
+        `worker process ${String(killed)} exited on signal 9`,
+      ),
+    );
+    // Whoever takes that for a refusal has had the time to say so.
+    await pause(500);
+    process.kill(stopped, "SIGCONT");
+    const { exitCode, stdout } = await running.ended;
+    expect({ exitCode, stdout }).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: "deployed",
+      reloads: 1,
+    });
+  });
+});
+
+describe("a worker that crashed and was replaced after the renewal", () => {
+  it("has what its master has, so that the renewal is not taken for loaded", async () => {
+    await using host = await HostBed.create();
+    const name = "client.example.test";
+    const { certificate, key } = await host.renew(name);
+    await host.nginx.configure({
+      http: `proxy_ssl_certificate ${certificate}; proxy_ssl_certificate_key ${key};\n`,
+    });
+    await host.nginx.start();
+    await host.renew(name);
+    const old = await host.nginx.workers();
+    process.kill(old[0]?.pid ?? 0, "SIGKILL");
+    await waitFor("another one in its place", async () => {
+      const workers = await host.nginx.workers();
+      return (
+        workers.length === old.length &&
+        workers.every(({ pid }) => pid !== old[0]?.pid)
+      );
+    });
+    const document = await host.livecert.document(["deploy"]);
+    expect(document).toMatchObject({ outcome: "unverified", reloads: 1 });
+  });
+});
+
 /** A worker waits before it changes the title that it has from its master. */
 function slowWorkers(delayMs: number): { readonly through: readonly string[] } {
   const slowly = `--inject=setuid:delay_enter=${String(delayMs * 1_000)}`;

@@ -322,20 +322,21 @@ describe("a lineage that Nginx names by another path than Certbot", () => {
         named: host.certbot.live("a.test"),
       };
     },
-    "Certbot's configuration says where a linked directory really lies":
-      async (host: HostBed) => {
-        await host.renew("a.test-0001", { names: ["a.test"] });
-        const real = join(host.directory, "real");
-        await rename(host.certbot.path, real);
-        await symlink(real, host.certbot.path);
-        const conf = join(real, "renewal/a.test-0001.conf");
-        const text = await readFile(conf, "utf8");
-        await writeFile(conf, text.replaceAll(host.certbot.path, real));
-        return {
-          lineage: join(real, "live/a.test-0001"),
-          named: host.certbot.live("a.test-0001"),
-        };
-      },
+    "Certbot's configuration says where a linked directory really lies": async (
+      host: HostBed,
+    ) => {
+      await host.renew("a.test-0001", { names: ["a.test"] });
+      const real = join(host.directory, "real");
+      await rename(host.certbot.path, real);
+      await symlink(real, host.certbot.path);
+      const conf = join(real, "renewal/a.test-0001.conf");
+      const text = await readFile(conf, "utf8");
+      await writeFile(conf, text.replaceAll(host.certbot.path, real));
+      return {
+        lineage: join(real, "live/a.test-0001"),
+        named: host.certbot.live("a.test-0001"),
+      };
+    },
   } as const;
 
   it.each(Object.entries(ways))(

@@ -96,6 +96,18 @@ describe.each([
     await goesLive(host, name, address);
   });
 
+  it("is not stopped by an entry that cannot be looked at", async () => {
+    await using host = await HostBed.create();
+    const address = await serveNames(host, [name]);
+    await symlink("before", join(host.nginx.prefix, "before"));
+    await using watcher = await WatcherBed.start(host.livecert, { flags });
+    await symlink("meanwhile", join(host.certbot.live(name), "meanwhile"));
+    await atRest(host, watcher);
+    await host.renew(name);
+    await goesLive(host, name, address);
+    expect(watcher.text).not.toContain('"level":50');
+  });
+
   it("sees directories that are swapped by a link, as those of a Kubernetes secret are", async () => {
     await using host = await HostBed.create();
     const directory = join(host.directory, "secret");

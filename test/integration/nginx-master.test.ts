@@ -255,7 +255,7 @@ describe("a running Nginx", () => {
     const state = await targetWith({ conf, prefix: path }).inspect(signal);
     expect(state).toMatchObject({
       kind: "running",
-      youngestWorkerStartMs: null,
+      oldestWorkerStartMs: null,
       generation: { master: { pid: single.pid }, workers: [], draining: [] },
     });
   });

@@ -392,11 +392,11 @@ describe("a reload", () => {
 });
 
 describe("what else is asked of the host", () => {
-  it("is when the youngest worker started", async () => {
+  it("is when the oldest worker started", async () => {
     const before = Date.now();
     await using bed = await NginxBed.start({});
     const { state } = await inspected(bed);
-    const started = state.youngestWorkerStartMs ?? 0;
+    const started = state.oldestWorkerStartMs ?? 0;
     expect(started).toBeGreaterThan(before - 1_000);
     expect(started).toBeLessThan(Date.now() + 1_000);
   });

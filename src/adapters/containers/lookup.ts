@@ -100,11 +100,11 @@ export function openLookup(options: LookupOptions): ContainerLookup {
 }
 
 function stateOf({ sighting }: SeenNginx): TargetState {
-  const { generation, youngestWorkerStartMs, master } = sighting;
+  const { generation, oldestWorkerStartMs, master } = sighting;
   return {
     kind: "running",
     generation,
-    youngestWorkerStartMs,
+    oldestWorkerStartMs,
     stopped: master.stopped,
   };
 }

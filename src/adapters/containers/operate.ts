@@ -13,7 +13,7 @@ import {
   hasUnreadyWorkers,
   isBusy,
   readGeneration,
-  youngestStartMs,
+  oldestStartMs,
 } from "../nginx/workers.ts";
 import type { Asked, Engine } from "./engine.ts";
 import { findInnerMaster, isVisible, type InnerMaster } from "./inside.ts";
@@ -22,7 +22,7 @@ import { findInnerMaster, isVisible, type InnerMaster } from "./inside.ts";
 export interface Sighting {
   readonly master: InnerMaster;
   readonly generation: Generation;
-  readonly youngestWorkerStartMs: number | null;
+  readonly oldestWorkerStartMs: number | null;
 }
 
 export interface ProcessView {
@@ -67,7 +67,7 @@ function findVisible(pid: number | null): Sighting | null {
   return {
     master,
     generation,
-    youngestWorkerStartMs: youngestStartMs(generation),
+    oldestWorkerStartMs: oldestStartMs(generation),
   };
 }
 
@@ -152,8 +152,8 @@ function findListed(
       workers: workers.map(identify),
       draining: inRole("draining").map(identify),
     },
-    youngestWorkerStartMs:
-      ages.length === 0 ? null : Date.now() - Math.min(...ages) * 1_000,
+    oldestWorkerStartMs:
+      ages.length === 0 ? null : Date.now() - Math.max(...ages) * 1_000,
   };
 }
 

@@ -36,9 +36,12 @@ export function readGeneration(master: ProcessIdentity): Generation | null {
   return { master: { pid, startTicks }, workers, draining };
 }
 
-/** Wall clock, ms since the epoch; null without an accepting worker. */
-export function youngestStartMs({ workers }: Generation): number | null {
-  return workers.length === 0 ? null : Math.max(...workers.map(startedAtMs));
+/**
+ * Wall clock, ms since the epoch; null without an accepting worker. The oldest tells what Nginx has loaded: in the place of
+ * a worker that crashed its master starts a younger one, with the configuration and certificates that it had before.
+ */
+export function oldestStartMs({ workers }: Generation): number | null {
+  return workers.length === 0 ? null : Math.min(...workers.map(startedAtMs));
 }
 
 /** Running, waiting for a disk or for new workers, or its CPU time grew between two looks. */

@@ -21,7 +21,7 @@ import {
   hasUnreadyWorkers,
   isBusy,
   readGeneration,
-  youngestStartMs,
+  oldestStartMs,
 } from "../nginx/workers.ts";
 import { readStatus } from "../process/processes.ts";
 import { runProgram, type ProgramResult } from "../process/run.ts";
@@ -106,7 +106,7 @@ function lookAt(pidFile: string): TargetState {
   return {
     kind: "running",
     generation,
-    youngestWorkerStartMs: youngestStartMs(generation),
+    oldestWorkerStartMs: oldestStartMs(generation),
     stopped: status?.state === "T",
   };
 }

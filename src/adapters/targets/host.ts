@@ -48,7 +48,7 @@ import {
   hasUnreadyWorkers,
   isBusy,
   readGeneration,
-  youngestStartMs,
+  oldestStartMs,
 } from "../nginx/workers.ts";
 import { childrenOf, isAlive } from "../process/processes.ts";
 import { isSystemdRunning } from "../systemd/units.ts";
@@ -175,7 +175,7 @@ function running(master: Master): TargetState {
   return {
     kind: "running",
     generation,
-    youngestWorkerStartMs: youngestStartMs(generation),
+    oldestWorkerStartMs: oldestStartMs(generation),
     stopped: master.stopped,
   };
 }

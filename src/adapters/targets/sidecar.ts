@@ -38,7 +38,7 @@ import {
   hasUnreadyWorkers,
   isBusy,
   readGeneration,
-  youngestStartMs,
+  oldestStartMs,
 } from "../nginx/workers.ts";
 import { answers, localAddresses, reach } from "./host.ts";
 
@@ -98,7 +98,7 @@ function stateOf(found: NeighbourFinding): TargetState {
   return {
     kind: "running",
     generation,
-    youngestWorkerStartMs: youngestStartMs(generation),
+    oldestWorkerStartMs: oldestStartMs(generation),
     stopped: master.stopped,
   };
 }

@@ -206,17 +206,19 @@ function look(directory: string): ReadonlyMap<string, string> {
   } catch {
     return new Map();
   }
-  return new Map(
-    names.map((name) => {
-      const stats = statSync(join(directory, name), {
-        bigint: true,
-        throwIfNoEntry: false,
-      });
-      if (stats === undefined) return [name, "dangling"];
-      const { dev, ino, size, mtimeNs, ctimeNs } = stats;
-      return [name, [dev, ino, size, mtimeNs, ctimeNs].join(":")];
-    }),
-  );
+  return new Map(names.map((name) => [name, entryAt(join(directory, name))]));
+}
+
+/** Or why it cannot be told: a dangling link, one that leads to itself, a server of files that does not answer. */
+function entryAt(path: string): string {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, {
+      bigint: true,
+    });
+    return [dev, ino, size, mtimeNs, ctimeNs].join(":");
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  }
 }
 
 function namesThatDiffer(

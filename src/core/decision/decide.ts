@@ -15,7 +15,7 @@ export type Served =
   | { readonly kind: "unseen"; readonly evidence: Evidence };
 
 /**
- * The second-best: the youngest workers started after (`loaded`) or before (`not-loaded`) the files changed; or after, but
+ * The second-best: all workers started after (`loaded`) or not all after (`not-loaded`) the files changed; or after, but
  * only edited configuration that they have not loaded names the files (`configuration-pending`).
  */
 export type Evidence = "loaded" | "not-loaded" | "configuration-pending";

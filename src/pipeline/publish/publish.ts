@@ -83,8 +83,7 @@ function isAsked(
   return (
     scope.lineages.some((lineage) =>
       isMeantBy(setting.lineage, lineage, certbotDir),
-    ) ||
-    scope.certificates.includes(mainFile(setting))
+    ) || scope.certificates.includes(mainFile(setting))
   );
 }
 

@@ -25,7 +25,7 @@ const running = {
     workers: [{ pid: 813, startTicks: "2" }],
     draining: [],
   },
-  youngestWorkerStartMs: null,
+  oldestWorkerStartMs: null,
   stopped: false,
 } as const;
 

@@ -29,7 +29,7 @@ const generation = {
 const running = {
   kind: "running",
   generation,
-  youngestWorkerStartMs: 2_000,
+  oldestWorkerStartMs: 2_000,
   stopped: false,
 } as const;
 
@@ -152,7 +152,7 @@ function file(path: string, modifiedMs: number): NginxView["files"][number] {
 }
 
 describe("files that are not loaded", () => {
-  it("are those that were written after the youngest worker started", () => {
+  it("are those that were written after the oldest worker started", () => {
     const files = [
       file("/old", 1_999),
       file("/same", 2_000),
@@ -162,7 +162,7 @@ describe("files that are not loaded", () => {
   });
 
   it("are none where no worker's start is known", () => {
-    const state = { ...running, youngestWorkerStartMs: null };
+    const state = { ...running, oldestWorkerStartMs: null };
     expect(
       filesNotLoaded(view({ state, files: [file("/new", 9_999)] })),
     ).toEqual([]);

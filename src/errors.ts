@@ -41,6 +41,10 @@ export const errorCodes = {
     exitCode: 2,
     meaning: "the state or run directory cannot be written",
   },
+  "temporary-unwritable": {
+    exitCode: 2,
+    meaning: "the temporary directory cannot be written",
+  },
   "nginx-not-found": {
     exitCode: 2,
     meaning: "there is no Nginx program that livecert may run",

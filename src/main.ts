@@ -28,7 +28,7 @@ async function start(): Promise<void> {
   const surroundings: Process = {
     words,
     environment: process.env,
-    workingDirectory: process.cwd(),
+    workingDirectory: workingDirectory(),
     stdout: process.stdout,
     stderr: process.stderr,
     readStdin: () => readStdin(signal),
@@ -52,6 +52,16 @@ async function start(): Promise<void> {
   });
   const run = words[0] === errandCommand ? runErrand : runCommandLine;
   await end(await run(surroundings));
+}
+
+/** Where it was deleted, only a relative path would miss it; packages that ask for it as well would not go on. */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch {
+    process.chdir("/");
+    return "/";
+  }
 }
 
 /** A pipe takes 64 KiB at a time; what its reader has not fetched yet would be lost at the exit. */

@@ -1,9 +1,10 @@
 import yargs, { type Argv, type Options } from "yargs";
 import { nearest } from "../core/settings/nearest.ts";
 import {
+  isList,
+  type OptionKey,
   optionKeys,
   options,
-  type OptionKey,
 } from "../core/settings/options.ts";
 import { LivecertError } from "../errors.ts";
 import { commands, type Command, type Words } from "./commands.ts";
@@ -290,7 +291,7 @@ function toParsedLine(parsed: Parsed): ParsedLine {
 }
 
 function flagValue(key: OptionKey, value: unknown): unknown {
-  return options[key].type === "paths" ? value : lastOf(value);
+  return isList(options[key]) ? value : lastOf(value);
 }
 
 /** An option given twice comes as a list: the last one counts. */

@@ -1,12 +1,13 @@
 import type { Options } from "yargs";
 import {
   flagOf,
+  isList,
   isRarelyNeeded,
+  type OptionKey,
   optionKeys,
+  type OptionRow,
   options,
   variableOf,
-  type OptionKey,
-  type OptionRow,
 } from "../core/settings/options.ts";
 import { formatValue } from "../core/settings/value.ts";
 import type { OwnOption } from "./commands.ts";
@@ -46,7 +47,7 @@ function commonOption(key: OptionKey): Options {
       ? { type: "boolean" }
       : { type: "string", requiresArg: true }),
     // yargs also uses the list of choices for its help; the values are checked with all the others.
-    ...(row.type === "paths" ? { type: "array", string: true } : {}),
+    ...(isList(row) ? { type: "array", string: true } : {}),
   };
 }
 

@@ -1,8 +1,9 @@
 import {
   flagOf,
+  isList,
+  type OptionKey,
   optionKeys,
   options,
-  type OptionKey,
 } from "../core/settings/options.ts";
 import { commands } from "./commands.ts";
 import type { ParsedLine } from "./parsed-line.ts";
@@ -45,7 +46,7 @@ function placesFor(command: string): ReadonlyMap<string, Place> {
   return new Map([
     ["--config", { kind: "config", isSwitch: false } as const],
     ...optionKeys
-      .filter((key) => options[key].type !== "paths")
+      .filter((key) => !isList(options[key]))
       .map((key) => [flagOf(key), commonPlace(key)] as const),
     ...Object.entries(commands[command]?.options ?? {}).map(
       ([name, { type }]) =>

@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import { isJournal } from "../adapters/log/journal.ts";
 import { createLog, type OpenLog } from "../adapters/log/log.ts";
-import { switchWords } from "../core/settings/value.ts";
+import { readSwitch } from "../core/settings/value.ts";
 import { unknownAnswer } from "../core/report/nagios.ts";
 import type { LogLevel } from "../core/settings/settings.ts";
 import { LivecertError } from "../errors.ts";
@@ -69,7 +69,7 @@ export async function runCommandLine(process: Process): Promise<number> {
 /** Also where the line cannot be understood, or the configuration is wrong. */
 function asksForJson({ words, environment }: Process): boolean {
   const given = environment["LIVECERT_JSON"] ?? "";
-  return words.includes("--json") || switchWords[given.toLowerCase()] === true;
+  return words.includes("--json") || readSwitch(given) === true;
 }
 
 type FailureFormat = "json" | "nagios" | "text";
@@ -182,7 +182,8 @@ function reportFailure(
     createOutput(stream, process.environment, alphabetOf(process));
   output(process.stderr).write(failureText(failure));
   if (format === "json") {
-    const command = process.words.find((word) => word in commands) ?? null;
+    const command =
+      process.words.find((word) => Object.hasOwn(commands, word)) ?? null;
     output(process.stdout).write(renderJson(failureDocument(command, failure)));
   }
   if (format !== "nagios") return failure.exitCode;

@@ -50,6 +50,28 @@ describe("the command line", () => {
     },
   );
 
+  it("works in a directory that has been deleted", async () => {
+    await using terminal = await Terminal.open();
+    const script = 'mkdir gone; cd gone; rmdir ../gone; exec "$@"';
+    for (const words of [["history"], ["hook"], ["status", "--json"]]) {
+      const { stderr } = await terminal.run(words, {
+        through: ["sh", "-ec", script, "sh"],
+      });
+      expect(stderr).not.toContain("cwd");
+      expect(stderr).not.toContain("unexpected");
+    }
+  });
+
+  it("says where nothing can be written that a check needs for a while", async () => {
+    await using terminal = await Terminal.open();
+    const { exitCode, stderr } = await terminal.run(["check"], {
+      environment: { ...bareEnvironment, TMPDIR: "/nonexistent" },
+    });
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("nothing can be written in /nonexistent");
+    expect(stderr).toContain("hint: name another temporary directory");
+  });
+
   it("names what a misspelt word may have meant, and goes no further", async () => {
     await using terminal = await Terminal.open();
     expect(await terminal.transcript(["delpoy"])).toBe(

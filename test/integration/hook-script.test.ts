@@ -194,6 +194,18 @@ describe("the hook while livecert cannot be run", () => {
     await expectReload(bed.nginx);
   });
 
+  it("reloads Nginx also where there is no program timeout", async () => {
+    await using bed = await createHookBed({ standIn: null });
+    const hide = 'mount --bind /dev/null "$(command -v timeout)"; exec "$@"';
+    const result = await bed.run(
+      {},
+      { through: ["unshare", "--mount", "--", "sh", "-ec", hide, "sh"] },
+    );
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(result.stderr).toContain("Nginx was reloaded instead");
+    await expectReload(bed.nginx);
+  });
+
   it("reloads nothing when Nginx's own test fails, and prints no key that Nginx prints", async () => {
     await using bed = await createHookBed({ standIn: null });
     const key = await createKey("ec-p256");

@@ -118,7 +118,7 @@ async function examineAll(
   invocation: Invocation<CheckArguments>,
   subjects: readonly Subject[],
 ): Promise<readonly LineageReport[]> {
-  const temporaryDir = await mkdtemp(join(tmpdir(), "livecert-check-"));
+  const temporaryDir = await makeTemporary();
   try {
     const context = await contextOf(invocation, temporaryDir);
     return await pMap(
@@ -128,6 +128,20 @@ async function examineAll(
     );
   } finally {
     await rm(temporaryDir, { recursive: true, force: true });
+  }
+}
+
+/** OpenSSL reads what is to be verified from files. */
+async function makeTemporary(): Promise<string> {
+  const directory = tmpdir();
+  try {
+    return await mkdtemp(join(directory, "livecert-check-"));
+  } catch (cause) {
+    throw new LivecertError(
+      "temporary-unwritable",
+      `nothing can be written in ${directory}: ${(cause as Error).message}`,
+      { cause, remedy: "name another temporary directory: TMPDIR=PATH" },
+    );
   }
 }
 

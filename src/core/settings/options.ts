@@ -287,6 +287,11 @@ export type OptionRow = { readonly text: string } & (
     }
 );
 
+/** What may be given more than once on the command line. */
+export function isList({ type }: OptionRow): boolean {
+  return type === "paths" || type === "durations";
+}
+
 export type OptionKey = keyof typeof options;
 
 export const optionKeys = Object.keys(options) as readonly OptionKey[];

@@ -78,25 +78,30 @@ function parsePaths(raw: unknown, base: string): ParsedValue {
     : expected("a list of paths");
 }
 
-export const switchWords: Readonly<Record<string, boolean>> = {
-  true: true,
-  yes: true,
-  on: true,
-  1: true,
-  false: false,
-  no: false,
-  off: false,
-  0: false,
-};
+const switchWords = new Map([
+  ["true", true],
+  ["yes", true],
+  ["on", true],
+  ["1", true],
+  ["false", false],
+  ["no", false],
+  ["off", false],
+  ["0", false],
+]);
+
+/** In any case; null for what is no such word. */
+export function readSwitch(word: string): boolean | null {
+  return switchWords.get(word.toLowerCase()) ?? null;
+}
 
 function parseSwitch(raw: unknown): ParsedValue {
   const value =
     typeof raw === "boolean"
       ? raw
       : typeof raw === "string"
-        ? switchWords[raw.toLowerCase()]
-        : undefined;
-  return value === undefined ? expected("true or false") : ok(value);
+        ? readSwitch(raw)
+        : null;
+  return value === null ? expected("true or false") : ok(value);
 }
 
 function parseCount(raw: unknown): ParsedValue {
@@ -126,10 +131,12 @@ function parseDuration(raw: unknown, leastMs: number): ParsedValue {
       );
 }
 
-/** A list, or one text with commas between its durations; none of them is waited for, so that they may be long. */
+/** A list, or texts with commas between their durations; none of them is waited for, so that they may be long. */
 function parseDurations(raw: unknown): ParsedValue {
-  const words: readonly unknown[] =
-    typeof raw === "string" ? raw.split(",") : Array.isArray(raw) ? raw : [raw];
+  const given: readonly unknown[] = Array.isArray(raw) ? raw : [raw];
+  const words = given.flatMap((one) =>
+    typeof one === "string" ? one.split(",") : [one],
+  );
   const durations = words.map(readDuration);
   return durations.every((one) => one >= 1)
     ? ok(durations)

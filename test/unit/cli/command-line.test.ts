@@ -57,7 +57,7 @@ describe("parseCommandLine", () => {
       "x",
       ...["--name", "a", "--name", "b", "--roots", "r", "--roots", "s"],
       ...["--log-level", "warn", "--log-level", "debug", "--config", "c"],
-      ...["--config", "d"],
+      ...["--config", "d", "--alerts-floors", "9d", "--alerts-floors", "1d"],
     ]);
     expect(line.words).toEqual(["x"]);
     expect(line.own).toEqual(new Map([["name", ["a", "b"]]]));
@@ -65,6 +65,7 @@ describe("parseCommandLine", () => {
       new Map<string, unknown>([
         ["log-level", "debug"],
         ["roots", ["r", "s"]],
+        ["alerts.floors", ["9d", "1d"]],
       ]),
     );
     expect(line.config).toBe("d");

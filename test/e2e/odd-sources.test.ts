@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { servedFingerprint } from "../support/client.ts";
 import { HostBed, type Pair } from "../support/host.ts";
+import { lineageFiles } from "../support/lineage.ts";
 import { serverBlock } from "../support/nginx.ts";
 import { fingerprintOf } from "../support/pki.ts";
 
@@ -386,4 +387,25 @@ describe("a lineage that Nginx names by another path than Certbot", () => {
       ]);
     },
   );
+});
+
+describe("a leaf that a private root signed itself", () => {
+  it("is live where Node.js trusts that root, and would complete the chain", async () => {
+    await using host = await HostBed.create();
+    const { root, rootFile } = host.pki;
+    const leaf = await root.leaf({ names: ["a.test"] });
+    await host.certbot.write("a.test", lineageFiles(leaf));
+    const address = await host.nginx.address();
+    await host.nginx.configure({
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names: ["a.test"],
+        pairs: [host.pair("a.test")],
+      }),
+    });
+    await host.nginx.start();
+    const environment = { ...process.env, NODE_EXTRA_CA_CERTS: rootFile };
+    const status = await host.livecert.document(["status"], { environment });
+    expect(status).toMatchObject({ outcome: "live" });
+  });
 });

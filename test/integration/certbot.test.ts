@@ -660,6 +660,22 @@ describe("lineages", () => {
     }
   });
 
+  it.each(["nowhere", "own"])(
+    "are found here where Certbot has its directory in a container under a path that leads here to %s",
+    async (inside) => {
+      await using bed = await certbotBed();
+      const dir = bed.certbot.path;
+      await bed.certbot.write("a.example", versions[0]);
+      await cp(dir, join(bed.path, "own"), { recursive: true });
+      const conf = join(dir, "renewal/a.example.conf");
+      const text = await readFile(conf, "utf8");
+      await writeFile(conf, text.replaceAll(dir, join(bed.path, inside)));
+      const lineage = bed.lineage("a.example");
+      expect((await listLineages(dir)).lineages).toEqual([lineage]);
+      expect(await findLineage("a.example", dir)).toEqual(lineage);
+    },
+  );
+
   it("keep a linked directory apart that Certbot renews under the link's own name", async () => {
     await using bed = await certbotBed();
     const dir = bed.certbot.path;

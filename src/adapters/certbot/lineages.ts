@@ -10,6 +10,7 @@ import { readTextNow } from "../files/read-file.ts";
 import {
   parseRenewalConfiguration,
   readRenewalConfiguration,
+  type RenewalConfiguration,
 } from "./renewal.ts";
 
 export interface LineageListing {
@@ -142,10 +143,28 @@ async function renewedLineage(
   const configuration = await readRenewalConfiguration({ name }, certbotDir);
   const usual = join(certbotDir, "live", name);
   const path = configuration?.liveDirectory ?? usual;
-  // Certbot's configuration may name the same directory by another path.
-  return path === usual || isSameDirectory(path, usual)
-    ? { name, path: usual }
-    : { name, path };
+  if (configuration === null || path === usual) return { name, path: usual };
+  const [here, there] = [resolved(usual), resolved(path)];
+  const isMeant =
+    here !== null &&
+    (there === null || there === here || isOfOtherPlace(configuration));
+  return { name, path: isMeant ? usual : path };
+}
+
+/**
+ * Live and archive directory lie side by side, but not here: Certbot is in a container and has its directory under that
+ * path, where this machine may have another one.
+ */
+function isOfOtherPlace({
+  liveDirectory,
+  archiveDirectory,
+}: RenewalConfiguration): boolean {
+  return (
+    liveDirectory !== null &&
+    archiveDirectory !== null &&
+    basename(dirname(liveDirectory)) === "live" &&
+    dirname(dirname(liveDirectory)) === dirname(dirname(archiveDirectory))
+  );
 }
 
 async function lineageNamed(

@@ -19,7 +19,12 @@ export type Loading =
   | { readonly kind: "weak-signature" }
   | { readonly kind: "refused"; readonly reason: string };
 
-/** Loads a server's certificates, with the key where there is one, at a security level. */
+/**
+ * Loads a server's certificates, with the key where there is one, at a security level. No trust store: OpenSSL would complete
+ * a chain from it, which Nginx does not let it do.
+ * Source: ngx_ssl_create() in https://github.com/nginx/nginx/blob/release-1.22.1/src/event/ngx_event_openssl.c
+ * (SSL_MODE_NO_AUTO_CHAIN)
+ */
 export function loadServerContext(
   certificates: readonly Certificate[],
   key: KeyObject | null,
@@ -31,6 +36,7 @@ export function loadServerContext(
       ...(key === null
         ? {}
         : { key: key.export({ type: "pkcs8", format: "pem" }) }),
+      ca: [],
       ciphers: `DEFAULT@SECLEVEL=${level}`,
     });
     return { kind: "loaded", context };

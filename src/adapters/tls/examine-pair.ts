@@ -145,7 +145,7 @@ function rehearsalKey(
   if ([modifiedNs, changedNs].some((one) => BigInt(one) > settledNs))
     return null;
   const hash = createHash("sha256").update(
-    `rehearsal 3 ${process.version} ${levelOf(subject)} ${device} ${inode} ${sizeBytes} ${modifiedNs} ${changedNs}\n`,
+    `rehearsal 4 ${process.version} ${levelOf(subject)} ${device} ${inode} ${sizeBytes} ${modifiedNs} ${changedNs}\n`,
   );
   for (const { der } of certificates) hash.update(der);
   return hash.digest("hex");

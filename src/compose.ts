@@ -30,7 +30,9 @@ export async function composeWorld(
 ): Promise<World> {
   const { nginx, limits, stateDir, runDir } = settings;
   const searchPath = environment["PATH"] ?? "";
+  const named = settings.targets.find(({ kind }) => kind === "host");
   const host = hostTarget({
+    ...(named?.kind === "host" ? { name: named.name } : {}),
     settings: nginx,
     limits,
     searchPath,

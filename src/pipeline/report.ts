@@ -22,6 +22,7 @@ import type { Finding } from "../core/validation/finding.ts";
 import type { Concluded, TargetResult } from "./conclude.ts";
 import { presentBundle, seenAgain } from "./observe.ts";
 import { reportProbes } from "./report-probes.ts";
+import { unjudgedTargets } from "./unjudged.ts";
 import type { RunRequest, World } from "./world.ts";
 
 export function reportRun(
@@ -31,12 +32,17 @@ export function reportRun(
   publications: readonly PublicationReport[],
   warnings: readonly string[],
 ): RunDocument {
+  const lineages = reportLineages(
+    world,
+    results.flatMap(({ concluded }) => concluded),
+  );
+  const isSilent = lineages.length === 0 && publications.length === 0;
   return document(world, request, {
-    lineages: reportLineages(
-      world,
-      results.flatMap(({ concluded }) => concluded),
-    ),
+    lineages,
     publications,
+    ofTargets: isSilent
+      ? unjudgedTargets(results).flatMap(({ outcome }) => outcome ?? [])
+      : [],
     reloads: results.reduce((sum, { reloads }) => sum + reloads, 0),
     nginx: reportNginx(results),
     warnings: [
@@ -59,6 +65,7 @@ function reportNginx(results: readonly TargetResult[]): NginxReport | null {
     configPending: results.flatMap(pendingNow),
     draining: drainingNow(results),
     errors: results.flatMap((result) => result.discovery.errors),
+    unjudged: unjudgedTargets(results).map(({ target }) => target),
   };
 }
 
@@ -269,6 +276,7 @@ export function briefDocument(
   return document(world, request, {
     lineages,
     publications: [],
+    ofTargets: [],
     reloads: 0,
     nginx: null,
     warnings: [],
@@ -278,16 +286,18 @@ export function briefDocument(
 function document(
   world: World,
   { run, command }: RunRequest,
-  content: Pick<
+  given: Pick<
     RunDocument,
     "lineages" | "publications" | "reloads" | "nginx" | "warnings"
-  >,
+  > & { readonly ofTargets: readonly Outcome[] },
 ): RunDocument {
-  const outcome = worstOf(
-    [...content.lineages, ...content.publications].flatMap(
+  const { ofTargets, ...content } = given;
+  const outcome = worstOf([
+    ...ofTargets,
+    ...[...content.lineages, ...content.publications].flatMap(
       (one) => one.outcome ?? [],
     ),
-  );
+  ]);
   const exitCode = outcome === null ? 0 : outcomes[outcome].exitCode;
   return {
     schema: 1,

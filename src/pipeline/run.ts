@@ -28,6 +28,7 @@ import { publishAll } from "./publish/publish.ts";
 import { reportRun } from "./report.ts";
 import type { TargetResult } from "./conclude.ts";
 import { runTarget } from "./target-run.ts";
+import { unjudgedTargets } from "./unjudged.ts";
 import type { RunRequest, World } from "./world.ts";
 
 export async function run(
@@ -61,7 +62,7 @@ export async function run(
   return reportRun(world, request, results, reports, [
     ...warnings,
     ...unwritten,
-    ...idleWarnings(results),
+    ...unjudgedWarnings(results),
     ...hints,
   ]);
 }
@@ -85,18 +86,12 @@ function leaveToUsers(
   }));
 }
 
-/** A target that does not run, or refuses its configuration, and of which no lineage speaks must not be silent. */
-function idleWarnings(results: readonly TargetResult[]): readonly string[] {
+/** Of a single target the words of Nginx tell it. */
+function unjudgedWarnings(results: readonly TargetResult[]): readonly string[] {
   if (results.length < 2) return [];
-  return results.flatMap(({ discovery, concluded }) => {
-    const { state, target, configuration, errors } = discovery;
-    if (concluded.length > 0) return [];
-    if (state.kind !== "running") return [`${target.name}: ${state.reason}`];
-    if (configuration !== "refused") return [];
-    return [
-      `${target.name}: Nginx's own test refuses its configuration: ${errors.join("; ")}`,
-    ];
-  });
+  return unjudgedTargets(results).map(
+    ({ target, reason }) => `${target}: ${reason}`,
+  );
 }
 
 async function recordAll(

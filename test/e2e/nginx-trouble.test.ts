@@ -471,6 +471,61 @@ describe("a reload command that lies", () => {
   });
 });
 
+describe("one Nginx of two of which nothing can be learnt", () => {
+  it("keeps the other from nothing, and nobody says that all is well", async () => {
+    await using bed = await renewed();
+    const { host, address } = bed;
+    await using other = await NginxBed.start({});
+    const file = join(host.directory, "livecert.yaml");
+    const unaskable = {
+      ...other.commandTarget("other"),
+      dump: ["/bin/false"],
+    };
+    const targets = [{ kind: "host" }, unaskable];
+    await writeFile(file, JSON.stringify({ targets }), { mode: 0o600 });
+    const config = ["--config", file];
+
+    const deployed = await host.livecert.document(["deploy", ...config]);
+    expect(deployed).toMatchObject({
+      ...{ outcome: "deployed", exitCode: 0, nginx: { unjudged: ["other"] } },
+      warnings: [
+        expect.stringMatching(/^other: its configuration could not be asked: /),
+      ],
+    });
+    expect(await host.isLive("a.test", address)).toBe(true);
+    const uses = await host.livecert.run(["uses", "--json", ...config]);
+    expect(JSON.parse(uses.stdout)).toMatchObject({
+      uses: [{ target: "host", lineage: "a.test" }],
+      warnings: [expect.stringContaining("other: ")],
+    });
+    const status = await host.livecert.run(["status", ...config]);
+    expect(status.stdout).toContain("live; nothing is known of other\n");
+    const plugin = await host.livecert.run(["status", "--nagios", ...config]);
+    expect(plugin).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining("nothing is known of other") as string,
+    });
+  });
+});
+
+describe("a configuration that is refused before any certificate is known", () => {
+  it("is a failure, and nobody says that there is nothing to do", async () => {
+    await using host = await HostBed.create();
+    await host.nginx.configure({ http: "" });
+    await host.nginx.start();
+    const sound = await readFile(host.nginx.configuration, "utf8");
+    await writeFile(host.nginx.configuration, `${sound}\nnonsense;\n`);
+    const { exitCode, stdout } = await host.livecert.run(["deploy"]);
+    expect(exitCode).toBe(4);
+    expect(stdout).toContain("nonsense");
+    expect(stdout).toContain("could not be asked");
+    expect(await host.livecert.document(["status"])).toMatchObject({
+      outcome: "config-invalid",
+      exitCode: 4,
+    });
+  });
+});
+
 describe("one Nginx of two whose configuration is refused", () => {
   it("keeps the other from nothing, and is told in every answer", async () => {
     await using bed = await renewed();
@@ -496,6 +551,11 @@ describe("one Nginx of two whose configuration is refused", () => {
     expect(await deploy()).toMatchObject({
       ...{ exitCode: 0, nginx: { configOk: true }, warnings: [] },
     });
+
+    const uses = await host.livecert.run(["uses", "--config", file]);
+    expect(uses.stdout).toMatch(
+      /^\S+\ta\.test\t.*\thost\n\S+\ta\.test\t.*\tother\n$/,
+    );
 
     await writeFile(other.configuration, `${sound}\nnonsense;\n`);
     await host.renew("a.test");

@@ -13,6 +13,9 @@ import {
 } from "../../src/adapters/containers/engine.ts";
 import { selectContainers } from "../../src/adapters/containers/selection.ts";
 import { ownId } from "../../src/adapters/containers/standpoint.ts";
+import { findTargets } from "../../src/adapters/targets/find.ts";
+import { hostTarget } from "../../src/adapters/targets/host.ts";
+import { mergeSettings } from "../../src/core/settings/merge.ts";
 import { Cleanup } from "../support/cleanup.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -22,7 +25,7 @@ const signal = new AbortController().signal;
 async function engineThat(
   answer: RequestListener,
   timeoutMs = 5_000,
-): Promise<{ engine: Engine } & AsyncDisposable> {
+): Promise<{ engine: Engine; address: string } & AsyncDisposable> {
   const cleanup = new Cleanup();
   const { path } = cleanup.use(await temporaryDirectory());
   const socket = join(path, "docker.sock");
@@ -32,8 +35,10 @@ async function engineThat(
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
+  const address = `unix://${socket}`;
   return {
-    engine: openEngine(parseEndpoint(`unix://${socket}`, null), timeoutMs),
+    address,
+    engine: openEngine(parseEndpoint(address, null), timeoutMs),
     [Symbol.asyncDispose]: () => cleanup[Symbol.asyncDispose](),
   };
 }
@@ -276,5 +281,48 @@ describe("ownId", () => {
     ["", null],
   ])("reads %j", (line, expected) => {
     expect(ownId(line)).toBe(expected);
+  });
+});
+
+describe("containers of one name", () => {
+  const idOf = (digit: string) => digit.repeat(64);
+  const container = (digit: string) =>
+    says(200, JSON.stringify({ Id: idOf(digit), Name: "/web", State: {} }));
+
+  async function namesOf(targets: readonly object[]): Promise<unknown> {
+    const origin = { kind: "default" } as const;
+    const merged = mergeSettings([
+      { key: "targets", value: targets, origin, base: "/" },
+    ]);
+    if (merged.kind !== "ok") throw new Error(JSON.stringify(merged.problems));
+    const { settings } = merged;
+    const found = await findTargets({
+      ...{ settings, signal, environment: {}, mayWrite: false },
+      host: hostTarget({
+        settings: settings.nginx,
+        limits: settings.limits,
+        searchPath: "",
+      }),
+      knownTargets: () => Promise.resolve([]),
+    });
+    return found.map(({ name }) => name);
+  }
+
+  it("at two engines are two targets, each time under the same names", async () => {
+    await using one = await engineThat(container("a"));
+    await using other = await engineThat(container("b"));
+    const targets = [one, other, one].map(({ address: engine }) => ({
+      ...{ kind: "container", name: "web", engine },
+    }));
+    expect(await namesOf(targets)).toEqual(["web", `web (${other.address})`]);
+  });
+
+  it("that are not there are told each", async () => {
+    await using one = await engineThat(says(404, "{}"));
+    await using other = await engineThat(container("b"));
+    const targets = [one, other].map(({ address: engine }) => ({
+      ...{ kind: "container", name: "web", engine },
+    }));
+    expect(await namesOf(targets)).toEqual(["web", `web (${other.address})`]);
   });
 });

@@ -18,6 +18,7 @@ import {
   ownContainer,
 } from "../containers/standpoint.ts";
 import { containerTarget, type ContainerTarget } from "./container.ts";
+import type { TargetNames } from "./names.ts";
 import { unreachableTarget } from "./unreachable.ts";
 
 export interface ContainerSearch {
@@ -25,6 +26,7 @@ export interface ContainerSearch {
   readonly signal: AbortSignal;
   /** Certificates that no mount shows are copied to the run directory. */
   readonly mayWrite: boolean;
+  readonly names: TargetNames;
 }
 
 /** What a target of the configuration means; never nothing, so that what is missing is told. */
@@ -37,13 +39,15 @@ export async function configuredContainers(
   const { certbotDir } = search.settings;
   let failure: EngineFailure | null = null;
   for (const endpoint of endpoints) {
-    const found = await targetsAt(endpoint, setting, search);
+    const found = await lookAt(endpoint, setting, search);
     if (found.kind === "failed") failure ??= found.failure;
-    else if (found.targets.length > 0) return found.targets;
+    else if (found.containers.length > 0)
+      return openAll(found, setting, search);
   }
   const engine = endpoints[0]?.name ?? "";
   const lack = lackOf(setting, endpoints.length, failure, engine);
-  return [unreachableTarget({ name, certbotDir, ...lack })];
+  const own = search.names.give(name, `${name} at ${engine}`, engine);
+  return [unreachableTarget({ name: own, certbotDir, ...lack })];
 }
 
 /** Containers that carry `livecert.enable=true`; an engine that cannot be asked is told of by `failures`. */
@@ -68,40 +72,62 @@ export async function labelledContainers(
   const found = await Promise.all(
     endpoints.map(async (endpoint) => ({
       endpoint,
-      ...(await targetsAt(endpoint, setting, search)),
+      ...(await lookAt(endpoint, setting, search)),
     })),
   );
   return {
-    targets: found.flatMap((one) => (one.kind === "ok" ? one.targets : [])),
+    // One after the other, so that each time the same one is given its name.
+    targets: found.flatMap((one) =>
+      one.kind === "ok" ? openAll(one, setting, search) : [],
+    ),
     failures: found.flatMap((one) => (one.kind === "failed" ? [one] : [])),
   };
 }
 
-type TargetsAt =
-  | { readonly kind: "ok"; readonly targets: readonly ContainerTarget[] }
-  | { readonly kind: "failed"; readonly failure: EngineFailure };
+interface Found {
+  readonly kind: "ok";
+  readonly engine: Engine;
+  readonly endpoint: Endpoint;
+  /** Without our own. */
+  readonly containers: readonly Container[];
+  readonly own: Container | null;
+}
 
-async function targetsAt(
+async function lookAt(
   endpoint: Endpoint,
   setting: ContainerTargetSetting,
-  search: ContainerSearch,
-): Promise<TargetsAt> {
-  const { settings, signal } = search;
+  { settings, signal }: ContainerSearch,
+): Promise<
+  Found | { readonly kind: "failed"; readonly failure: EngineFailure }
+> {
   const engine = openEngine(endpoint, settings.limits.engineMs);
   const found = await selectContainers(engine, setting.select, signal);
   if (found.kind === "failed") return found;
-  if (found.value.length === 0) return { kind: "ok", targets: [] };
-  const own = await ownContainer(engine, signal);
+  const own =
+    found.value.length === 0 ? null : await ownContainer(engine, signal);
+  const containers = found.value.filter(({ id }) => id !== own?.id);
+  return { kind: "ok", engine, endpoint, containers, own };
+}
+
+function openAll(
+  { engine, endpoint, containers, own }: Found,
+  setting: ContainerTargetSetting,
+  search: ContainerSearch,
+): readonly ContainerTarget[] {
   const isRouted = neighbouringNetworks();
-  const targets = found.value
-    .filter(({ id }) => id !== own?.id)
-    .map((container) =>
-      openTarget({ engine, setting, container, own, isRouted, search }),
-    );
-  return { kind: "ok", targets };
+  return containers.map((container) => {
+    // The state keeps the host's own under this name.
+    const wanted =
+      container.name === "host" ? "container host" : container.name;
+    const name = search.names.give(wanted, container.id, endpoint.name);
+    return openTarget({
+      ...{ name, engine, setting, container, own, isRouted, search },
+    });
+  });
 }
 
 function openTarget(given: {
+  readonly name: string;
   readonly engine: Engine;
   readonly setting: ContainerTargetSetting;
   readonly container: Container;
@@ -111,14 +137,13 @@ function openTarget(given: {
 }): ContainerTarget {
   const { search, container, ...rest } = given;
   const { limits, runDir } = search.settings;
-  const { name } = container;
   return containerTarget({
     ...rest,
     container,
     limits,
-    // The state keeps the host's own under this name.
-    name: name === "host" ? "container host" : name,
-    copyDirectory: search.mayWrite ? join(runDir, "containers", name) : null,
+    copyDirectory: search.mayWrite
+      ? join(runDir, "containers", encodeURIComponent(rest.name))
+      : null,
   });
 }
 

@@ -13,6 +13,7 @@ import {
 } from "../containers/endpoint.ts";
 import type { EngineFailure } from "../containers/request.ts";
 import type { HostTarget } from "./host.ts";
+import { targetNames, type TargetNames } from "./names.ts";
 import { sidecarTarget } from "./sidecar.ts";
 
 export interface TargetSearch {
@@ -28,21 +29,28 @@ export interface TargetSearch {
   readonly knownTargets: () => Promise<readonly string[]>;
 }
 
+type NamedSearch = TargetSearch & { readonly names: TargetNames };
+
 export async function findTargets(
-  search: TargetSearch,
+  given: TargetSearch,
 ): Promise<readonly Target[]> {
-  const { targets } = search.settings;
+  const { targets } = given.settings;
+  const search = { ...given, names: targetNames() };
   if (targets.length === 0) return implicitTargets(search);
+  for (const setting of targets)
+    if (setting.kind !== "container")
+      search.names.give(setting.name, setting.kind, setting.kind);
   const found: Target[] = [];
   for (const setting of targets)
     found.push(...(await targetsOf(setting, search)));
+  // Two selectors may mean the same container.
   const byName = new Map(found.map((target) => [target.name, target]));
   return [...byName.values()];
 }
 
 async function targetsOf(
   setting: TargetSetting,
-  search: TargetSearch,
+  search: NamedSearch,
 ): Promise<readonly Target[]> {
   const { settings, host, environment } = search;
   switch (setting.kind) {
@@ -96,7 +104,7 @@ export async function askEngines({
 
 /** The host's Nginx is left out where containers have one, and there is none here or it was never seen to run. */
 async function implicitTargets(
-  search: TargetSearch,
+  search: NamedSearch,
 ): Promise<readonly Target[]> {
   const { host, environment, signal } = search;
   const endpoints = findEndpoints(environment);
@@ -115,7 +123,7 @@ async function implicitTargets(
 /** An engine that cannot be asked matters where containers were looked after before; others have it for other ends. */
 async function labelledTargets(
   endpoints: readonly Endpoint[],
-  search: TargetSearch,
+  search: NamedSearch,
 ): Promise<readonly Target[]> {
   const { labelledContainers } = await import("./containers.ts");
   const { targets, failures } = await labelledContainers(endpoints, search);

@@ -14,31 +14,52 @@ import type { Invocation, UsesArguments } from "../invocation.ts";
 import { renderJson } from "../render/json.ts";
 import { renderUses } from "../render/uses.ts";
 
-/** Which server blocks and listeners use which certificate files: of a saved dump, or as Nginx itself tells now. */
+/** Which server blocks and listeners use which certificate files: of a saved dump, or as every Nginx itself tells now. */
 export async function run(
   invocation: Invocation<UsesArguments>,
 ): Promise<number> {
   const { settings, stdout, log } = invocation;
-  const model = await obtainModel(invocation);
-  for (const problem of model.problems)
-    log.warn("part of the configuration was not understood", { ...problem });
-  const uses = usesOf(model, lineageNames(settings.certbotDir));
+  const { dump } = invocation.arguments;
+  const { configurations, warnings } =
+    dump === null
+      ? await askAll(invocation)
+      : { configurations: [await readDump(invocation, dump)], warnings: [] };
+  for (const { model } of configurations)
+    for (const problem of model.problems)
+      log.warn("part of the configuration was not understood", { ...problem });
+  const uses = configurations.flatMap(({ target, model, localPath }) => {
+    const nameOf = lineageNames(settings.certbotDir);
+    const lineageOf = (path: string): string | null => {
+      const local = localPath(path);
+      return local === null ? null : nameOf(local);
+    };
+    return usesOf(model, lineageOf).map((use) => ({ target, ...use }));
+  });
   stdout.write(
     settings.json
-      ? renderJson(documentOf(model, uses))
+      ? renderJson(documentOf(configurations, uses, warnings))
       : renderUses(uses, stdout),
   );
   return 0;
 }
 
+/** What one Nginx has, and where the files that it names lie here. */
+interface Configuration {
+  /** null: of a saved dump. */
+  readonly target: string | null;
+  readonly model: NginxModel;
+  readonly localPath: (path: string) => string | null;
+}
+
 function documentOf(
-  { problems }: NginxModel,
+  configurations: readonly Configuration[],
   uses: UsesDocument["uses"],
+  warnings: readonly string[],
 ): UsesDocument {
-  const warnings = problems.map(
-    ({ file, line, message }) => `${file}:${String(line)}: ${message}`,
-  );
-  return { schema: 1, uses, warnings };
+  const problems = configurations
+    .flatMap(({ model }) => model.problems)
+    .map(({ file, line, message }) => `${file}:${String(line)}: ${message}`);
+  return { schema: 1, uses, warnings: [...warnings, ...problems] };
 }
 
 /** Looks at the disk once for each path, since a thousand server blocks may share one certificate. */
@@ -53,18 +74,11 @@ function lineageNames(certbotDir: string): (path: string) => string | null {
   };
 }
 
-function obtainModel(
-  invocation: Invocation<UsesArguments>,
-): Promise<NginxModel> {
-  const { dump } = invocation.arguments;
-  return dump === null ? askNginx(invocation) : readDump(invocation, dump);
-}
-
 /** The prefix, which a dump does not tell, matters for pid file and logs only. */
 async function readDump(
   { readStdin, workingDirectory }: Invocation<UsesArguments>,
   dump: string,
-): Promise<NginxModel> {
+): Promise<Configuration> {
   const bytes =
     dump === "-"
       ? await readStdin()
@@ -78,29 +92,36 @@ async function readDump(
   const model = readModel(text, { prefix: "/", hostname: hostname() });
   if (model.files.length === 0)
     throw unreadable(`${dump} is no output of nginx -T`);
-  return model;
+  return { target: null, model, localPath: (path) => path };
 }
 
-/** Of the configuration on disk; the last good one where that cannot be had. */
-async function askNginx(
-  invocation: Invocation<UsesArguments>,
-): Promise<NginxModel> {
+/** Of the configurations on disk; of the last good one where that cannot be had. */
+async function askAll(invocation: Invocation<UsesArguments>): Promise<{
+  readonly configurations: readonly Configuration[];
+  readonly warnings: readonly string[];
+}> {
   const world = await composeWorld(invocation);
-  const errors: string[] = [];
+  const configurations: Configuration[] = [];
+  const warnings: string[] = [];
   for (const target of world.targets) {
-    const { model, ...discovery } = await discover(world, target);
-    errors.push(...discovery.errors);
-    if (model === null) continue;
-    if (discovery.configuration !== "ok")
-      invocation.log.warn(
-        "this is the last configuration that Nginx accepted",
-        {
-          errors: discovery.errors,
-        },
-      );
-    return model;
+    const { model, configuration, errors } = await discover(world, target);
+    const words = errors.join("; ");
+    if (model !== null)
+      configurations.push({
+        target: target.name,
+        model,
+        localPath: (path) => target.localPath(path),
+      });
+    if (configuration === "ok") continue;
+    warnings.push(
+      model === null
+        ? `${target.name}: its configuration could not be asked: ${words}`
+        : `${target.name}: this is the last configuration that Nginx accepted: ${words}`,
+    );
   }
-  throw unreadable(errors.join("\n"));
+  if (configurations.length === 0) throw unreadable(warnings.join("\n"));
+  for (const warning of warnings) invocation.log.warn(warning);
+  return { configurations, warnings };
 }
 
 function unreadable(message: string, cause?: unknown): LivecertError {

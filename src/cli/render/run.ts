@@ -49,13 +49,16 @@ function summary({
   reloads,
   warnings,
   command,
+  outcome,
 }: RunDocument): string {
   const failed =
     lineages.filter((lineage) => gravity(lineage) > 0).length +
     publications.filter(({ outcome }) => outcome !== null && isFailure(outcome))
       .length;
   if (lineages.length === 0 && publications.length === 0)
-    return "there is nothing to do";
+    return outcome === null
+      ? "there is nothing to do"
+      : "which certificates Nginx uses could not be asked";
   const counted =
     lineages.length === 1 ? "1 certificate" : `${lineages.length} certificates`;
   const warned = warnings.length + lineages.filter(isWarned).length;

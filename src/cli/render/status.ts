@@ -1,6 +1,7 @@
 import { createColors } from "picocolors";
 import { isFailure } from "../../core/decision/outcome.ts";
 import type { LineageReport, RunDocument } from "../../core/report/document.ts";
+import { isServed } from "../../core/report/served.ts";
 import { printable } from "../../core/report/text.ts";
 import { shortFingerprint } from "./fingerprint.ts";
 import { renderNotes } from "./notes.ts";
@@ -50,7 +51,7 @@ export function renderStatus(
     ...details,
     ...published,
     ...renderNotes(document),
-    answer(lineages),
+    answer(document),
   ];
   return table + lines.map((line) => `${line}\n`).join("");
 }
@@ -103,20 +104,19 @@ function isFine({ outcome, findings, probes }: LineageReport): boolean {
   );
 }
 
-function answer(lineages: readonly LineageReport[]): string {
+function answer({ lineages, nginx, outcome }: RunDocument): string {
+  const unjudged = nginx?.unjudged ?? [];
   const used = lineages.filter(({ outcome }) => outcome !== "unused");
   const live = used.filter(isServed).length;
   const unused = lineages.length - used.length;
   const rest = unused === 0 ? "" : `, ${unused} not used by Nginx`;
-  if (used.length === 0) return "Nginx uses no certificate that livecert knows";
+  if (used.length === 0)
+    return outcome !== null && isFailure(outcome)
+      ? "which certificates Nginx uses could not be asked"
+      : "Nginx uses no certificate that livecert knows";
+  const unknown =
+    unjudged.length === 0 ? "" : `; nothing is known of ${unjudged.join(", ")}`;
   return live === used.length
-    ? `every certificate ${unused === 0 ? "" : "in use "}is live${rest}`
-    : `${live} of ${used.length} certificates are live${rest}`;
-}
-
-/** A configuration that Nginx refuses says nothing of what clients are handed. */
-function isServed({ outcome, probes }: LineageReport): boolean {
-  const isSeen =
-    probes.length > 0 && probes.every(({ verdict }) => verdict === "live");
-  return outcome === "live" || (outcome === "config-invalid" && isSeen);
+    ? `every certificate ${unused === 0 ? "" : "in use "}is live${rest}${unknown}`
+    : `${live} of ${used.length} certificates are live${rest}${unknown}`;
 }

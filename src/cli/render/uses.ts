@@ -6,8 +6,13 @@ export function renderUses(
   uses: readonly UseReport[],
   style: TableStyle,
 ): string {
+  const areSeveral = new Set(uses.map(({ target }) => target)).size > 1;
+  const columns = [
+    ...["certificate", "lineage", "directive", "at", "listeners", "names"],
+    ...(areSeveral ? ["nginx"] : []),
+  ];
   return renderTable(
-    ["certificate", "lineage", "directive", "at", "listeners", "names"],
+    columns,
     uses.map((use) => [
       use.dynamic
         ? `${use.certificate} (read at each handshake)`
@@ -17,6 +22,7 @@ export function renderUses(
       `${use.file}:${use.line}`,
       use.listeners.map(({ address }) => address).join(" ") || "-",
       shortList(use.serverNames),
+      ...(areSeveral ? [use.target ?? "-"] : []),
     ]),
     style,
   );

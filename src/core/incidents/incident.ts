@@ -39,7 +39,8 @@ export const incidentKinds = {
   "config-invalid": {
     family: "deployment",
     severity: "critical",
-    phrase: "not live: Nginx's own test refuses its configuration",
+    phrase:
+      "no renewal can go live: Nginx's own test refuses its configuration",
   },
   "reload-failed": {
     family: "deployment",

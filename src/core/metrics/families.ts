@@ -1,6 +1,7 @@
 /** Every metric that livecert has, made of what is known. Names and units as https://prometheus.io/docs/practices/naming/ has them. */
 import { isFailure, outcomes, type Outcome } from "../decision/outcome.ts";
 import type { LineageReport, StatusDocument } from "../report/document.ts";
+import { isServed } from "../report/served.ts";
 import { bounds, type HistogramName } from "./histogram.ts";
 import type { Family, Sample } from "./exposition.ts";
 import type { Totals } from "./totals.ts";
@@ -113,10 +114,11 @@ function labelsOf({ name, path }: Pick<LineageReport, "name" | "path">): {
   return { certificate: name ?? path, path };
 }
 
-function liveness({ outcome }: LineageReport): number | null {
+function liveness(report: LineageReport): number | null {
+  const { outcome } = report;
   if (outcome === null || outcome === "unused") return null;
-  if (isFailure(outcome)) return 0;
-  return outcome === "live" || outcome === "deployed" ? 1 : null;
+  if (isServed(report)) return 1;
+  return isFailure(outcome) ? 0 : null;
 }
 
 function pointSamples(one: LineageReport): readonly Sample[] {

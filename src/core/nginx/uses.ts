@@ -15,7 +15,7 @@ import { serverById } from "./selection.ts";
 export function usesOf(
   model: NginxModel,
   lineageOf: (path: string) => string | null,
-): UseReport[] {
+): Omit<UseReport, "target">[] {
   return model.references.map((reference) => {
     const servers = reference.servers.flatMap(
       (id) => serverById(model, id) ?? [],

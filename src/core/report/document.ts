@@ -29,6 +29,8 @@ export interface NginxReport {
   readonly configPending: readonly string[];
   readonly draining: number;
   readonly errors: readonly string[];
+  /** Targets that could not be asked, or refuse their configuration, and of which no lineage tells that. */
+  readonly unjudged: readonly string[];
 }
 
 export interface LeafReport {
@@ -183,6 +185,8 @@ export interface UsesDocument {
 }
 
 export interface UseReport {
+  /** Which Nginx; null for a saved dump. */
+  readonly target: string | null;
   readonly certificate: string;
   readonly key: string | null;
   readonly file: string;

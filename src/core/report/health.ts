@@ -1,6 +1,7 @@
 /** Is everything as it should be? The one judgement behind `/healthz`, `--nagios` and the page's first line. */
-import { isFailure, type Outcome } from "../decision/outcome.ts";
+import { isFailure } from "../decision/outcome.ts";
 import type { LineageReport, StatusDocument } from "./document.ts";
+import { isServed } from "./served.ts";
 
 export interface Health {
   /** Certificates that Nginx uses, or would use if they were sound. */
@@ -14,6 +15,8 @@ export interface Health {
   readonly unverified: readonly string[];
   /** Publications: renewed, and not where a service expects it. */
   readonly unpublished: readonly string[];
+  /** Targets of which nothing is known. */
+  readonly unjudged: readonly string[];
   /** The certificate in use that expires first; null where none was seen. */
   readonly next: { readonly name: string; readonly notAfter: Date } | null;
   /** When the judgement may become another one without anything happening; null: never. */
@@ -21,7 +24,11 @@ export interface Health {
 }
 
 export function judgeHealth(
-  { lineages, publications }: Pick<StatusDocument, "lineages" | "publications">,
+  {
+    lineages,
+    publications,
+    nginx,
+  }: Pick<StatusDocument, "lineages" | "publications" | "nginx">,
   now: Date,
 ): Health {
   const used = lineages.filter(({ outcome }) => outcome !== "unused");
@@ -40,6 +47,7 @@ export function judgeHealth(
     unpublished: publications
       .filter(({ outcome }) => outcome !== null && isFailure(outcome))
       .map(({ name }) => name),
+    unjudged: nginx?.unjudged ?? [],
     next: firstToExpire(used),
     validUntil: nextTurn(used, now),
   };
@@ -65,13 +73,11 @@ function verdictOn(report: LineageReport, now: Date): Verdict {
   const expiry = expiryOf(report);
   if (expiry !== null && expiry.getTime() <= now.getTime()) return "expired";
   if (isEnding(report, now)) return "ending";
-  if (report.outcome !== null && isFailure(report.outcome)) return "not-live";
+  const isSeen = isServed(report);
+  if (!isSeen && report.outcome !== null && isFailure(report.outcome))
+    return "not-live";
   if (isPast(report.renewalDue, now)) return "overdue";
-  return isSeen(report.outcome) ? "fine" : "unverified";
-}
-
-function isSeen(outcome: Outcome | null): boolean {
-  return outcome === "live" || outcome === "deployed";
+  return isSeen ? "fine" : "unverified";
 }
 
 function isEnding(report: LineageReport, now: Date): boolean {
@@ -133,7 +139,7 @@ function nextTurn(used: readonly LineageReport[], now: Date): Date | null {
 /** One line: `all 12 certificates are live`, or what is wrong, the most grave first. */
 export function describeHealth(health: Health): string {
   const { expired, ending, notLive, overdue, unverified, inUse } = health;
-  const { unpublished } = health;
+  const { unpublished, unjudged } = health;
   const wrong = [
     ...phrase(expired, "expired"),
     ...phrase(ending, "about to expire"),
@@ -141,6 +147,9 @@ export function describeHealth(health: Health): string {
     ...phrase(unpublished, "not where a service expects it"),
     ...phrase(overdue, "overdue for renewal"),
     ...phrase(unverified, "could not be seen"),
+    ...(unjudged.length === 0
+      ? []
+      : [`nothing is known of ${unjudged.join(", ")}`]),
   ];
   if (wrong.length > 0) return wrong.join("; ");
   if (inUse === 0) return "Nginx uses no certificate that livecert knows";

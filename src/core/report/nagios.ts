@@ -56,10 +56,12 @@ export function unknownAnswer(message: string): PluginAnswer {
 }
 
 function codeOf(health: Health, isRefused: boolean): PluginAnswer["exitCode"] {
-  const { overdue, unverified, inUse } = health;
+  const { overdue, unverified, unjudged, inUse } = health;
   if (isCritical(health)) return 2;
-  if (overdue.length + unverified.length > 0 || isRefused) return 1;
-  return inUse === 0 ? 3 : 0;
+  if (inUse === 0 && !isRefused) return 3;
+  const doubts = overdue.length + unverified.length + unjudged.length;
+  if (doubts > 0 || isRefused) return 1;
+  return 0;
 }
 
 /** A bar would begin the performance data, a line end the long output. */

@@ -86,6 +86,7 @@ const commandFields = {
 
 export const targetEntry: EntryType<TargetSetting> = {
   read: readTarget,
+  refuse: sharedName,
   schema: {
     oneOf: [
       fieldsSchema("host", hostFields, []),
@@ -100,6 +101,23 @@ export const targetEntry: EntryType<TargetSetting> = {
     ],
   },
 };
+
+/** The state keeps what is known of each by its name. Containers of one name at two engines are told apart when found. */
+function sharedName(targets: readonly TargetSetting[]): string | null {
+  const named = targets.filter((one) => one.kind !== "container");
+  const names = named.map(({ name }) => name);
+  const containers = targets.flatMap((one) =>
+    one.kind === "container" && one.select.by === "name"
+      ? [one.select.name]
+      : [],
+  );
+  const shared = names.find(
+    (name, index) => names.indexOf(name) < index || containers.includes(name),
+  );
+  return shared === undefined
+    ? null
+    : `two of them are called ${shared}: give each a name of its own`;
+}
 
 function readTarget(raw: RawEntry, base: string): EntryReading<TargetSetting> {
   switch (raw["kind"]) {

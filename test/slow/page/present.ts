@@ -55,6 +55,7 @@ export function presentOf(recipes: readonly Recipe[], now: Date): Shown {
           configPending: [],
           draining: 0,
           errors: [],
+          unjudged: [],
         },
       },
       journal: recipes.slice(0, 12).map(({ name, outcome }, index) => ({

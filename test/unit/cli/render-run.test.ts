@@ -150,6 +150,7 @@ warning: two Nginx masters
         configPending: [],
         draining: 0,
         errors: [words],
+        unjudged: [],
       };
       const document = { ...documentOf(refused), nginx };
       const text = render(document, { colours: false, terminal: false, now });

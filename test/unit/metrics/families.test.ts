@@ -41,7 +41,7 @@ const measured: Measured = {
     ...{ exitCode: 6, reloads: 0, publications: [], warnings: [] },
     ...{ timingsMs: {}, host: "web1", at, events: [] },
     nginx: {
-      ...{ configOk: true, masterPid: 1, configPending: [] },
+      ...{ configOk: true, masterPid: 1, configPending: [], unjudged: [] },
       ...{ draining: 0, errors: [] },
     },
     lineages: [lineage],

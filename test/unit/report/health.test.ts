@@ -47,6 +47,15 @@ function statusWith(lineages: readonly LineageReport[]) {
   return { lineages, publications: [], nginx: null };
 }
 
+const fine = {
+  configOk: true,
+  masterPid: 1,
+  configPending: [],
+  draining: 0,
+  errors: [],
+  unjudged: [],
+};
+
 describe("health", () => {
   it.each([
     ["live", 60, "live", "the certificate is live", 0],
@@ -158,14 +167,43 @@ describe("the monitoring plug-in", () => {
   });
 
   it("warns where Nginx's own test fails", () => {
-    const nginx = {
-      configOk: false,
-      masterPid: 1,
-      configPending: [],
-      draining: 0,
-      errors: [],
-    };
+    const nginx = { ...fine, configOk: false };
     const document = { ...statusWith([certificate("a", 60)]), nginx };
     expect(pluginAnswer(document, now).exitCode).toBe(1);
+  });
+
+  it.each([
+    ["live", 1, "the certificate is live; Nginx's own test"],
+    ["stale", 2, "1 not live: a"],
+  ] as const)(
+    "warns where Nginx's own test fails and the certificate is seen %s",
+    (verdict, exitCode, words) => {
+      const probe = {
+        ...{ target: "host", address: "127.0.0.1:443", servername: "a" },
+        ...{ expected: "AA", before: "AA", after: null, error: null },
+      };
+      const seen = {
+        ...certificate("a", 60, "config-invalid"),
+        probes: [{ ...probe, verdict }],
+      };
+      const nginx = { ...fine, configOk: false };
+      const answer = pluginAnswer({ ...statusWith([seen]), nginx }, now);
+      expect(answer).toMatchObject({
+        exitCode,
+        line: expect.stringContaining(words) as string,
+      });
+    },
+  );
+
+  it.each([
+    [[certificate("a", 60)], 1],
+    [[], 3],
+  ])("tells of an Nginx of which nothing is known", (lineages, exitCode) => {
+    const nginx = { ...fine, unjudged: ["web"] };
+    const answer = pluginAnswer({ ...statusWith(lineages), nginx }, now);
+    expect(answer).toMatchObject({
+      exitCode,
+      line: expect.stringContaining("nothing is known of web") as string,
+    });
   });
 });

@@ -119,6 +119,17 @@ describe("targets", () => {
       [{ kind: "container", name: "a", paths: "/a" }],
       "paths that is not a map of texts",
     ],
+    [
+      [{ kind: "sidecar", name: "host" }, { kind: "host" }],
+      "two of them are called host: give each a name of its own",
+    ],
+    [
+      [
+        { kind: "container", name: "web" },
+        { kind: "sidecar", name: "web" },
+      ],
+      "two of them are called web",
+    ],
     [[{ kind: "command", name: "a" }], "needs name, dump, reload and pid-file"],
     [
       [

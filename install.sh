@@ -283,8 +283,8 @@ place_program() {
   place "$library/package.json" 0644
   cp "$here/dist/livecert.js" "$text"
   place "$program" 0644
-  # A core would hold private keys.
-  printf "#!/bin/sh\nulimit -c 0\nexec '%s' '%s' \"\$@\"\n" "$node" "$program" >"$text"
+  # A core would hold private keys; those variables are meant for other programs.
+  printf "#!/bin/sh\nulimit -c 0\nunset NODE_OPTIONS NODE_PATH\nexec '%s' '%s' \"\$@\"\n" "$node" "$program" >"$text"
   place "$launcher" 0755
 }
 

@@ -29,6 +29,17 @@ const programs = "(?:nginx|openresty|angie|tengine|freenginx)";
 /** Within one command of a line. */
 const words = "[^\\n;&|]*";
 
+const stops: readonly RegExp[] = [
+  new RegExp(`\\b${programs}\\b${words}\\s-s\\s*["']?(?:stop|quit)`),
+  new RegExp(`\\bsystemctl\\b${words}\\bstop\\b${words}\\b${programs}`),
+  new RegExp(`\\b(?:service|invoke-rc\\.d|rc-service)\\s+${programs}\\s+stop`),
+];
+
+/** So that something after it must start Nginx again. */
+export function stopsNginx(text: string): boolean {
+  return commandLines(text).some((line) => stops.some((one) => one.test(line)));
+}
+
 const blindReloads: readonly RegExp[] = [
   new RegExp(`\\b${programs}\\b${words}\\s-s\\s*["']?reload`),
   new RegExp(

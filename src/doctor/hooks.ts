@@ -12,7 +12,7 @@ import {
   type Check,
   type Diagnosis,
 } from "./check.ts";
-import { deedOf, isDeferring, programsOf } from "./hook-script.ts";
+import { deedOf, isDeferring, programsOf, stopsNginx } from "./hook-script.ts";
 import type { Machine, Renewal } from "./machine.ts";
 import { asRoot, installCommand, quoted } from "./remedies.ts";
 
@@ -191,8 +191,13 @@ export function judgeRenewal({
     { keys: "renew_hook|deploy_hook", command: configuration.deployHook },
     { keys: "post_hook", command: configuration.postHook },
   ];
+  const { preHook } = configuration;
+  const isStopped = preHook !== null && stopsNginx(preHook);
   return hooks.flatMap(({ keys, command }) =>
-    command === null || deedOf(command) !== "blind-reload"
+    command === null ||
+    deedOf(command) !== "blind-reload" ||
+    // It starts what the other one has stopped; without it Nginx would stay stopped.
+    (isStopped && keys === "post_hook")
       ? []
       : [
           warning(
@@ -218,8 +223,12 @@ export function judgeSecondCall({
 }
 
 export function judgeOptions(text: string): readonly Diagnosis[] {
+  const isStopped = stopsNginx(
+    /^\s*pre-hook\s*[=:](.*)$/m.exec(text)?.[1] ?? "",
+  );
   return [...text.matchAll(/^\s*((?:deploy|renew|post)-hook)\s*[=:](.*)$/gm)]
     .filter(([, , command = ""]) => deedOf(command) === "blind-reload")
+    .filter(([, option]) => !(isStopped && option === "post-hook"))
     .map(([, option = "", command = ""]) =>
       warning(
         `${optionsFile} has the ${option} "${command.trim()}", which reloads Nginx as well, without any check of the certificate`,

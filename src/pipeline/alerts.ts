@@ -103,6 +103,8 @@ interface Look {
   readonly deferred: ReadonlySet<string>;
   /** Every source of the target was looked at, or is known to be served as it is on disk. */
   readonly isWhole: boolean;
+  /** A container that cannot be found may have had another name while it was there. */
+  readonly isAway: boolean;
 }
 
 /** On a look at everything also what is no longer there is over. */
@@ -119,6 +121,7 @@ function wasLookedAt(
     );
   return (
     request.scope.kind !== "named" &&
+    !looks.some(({ isAway }) => isAway) &&
     !world.targets.some(({ name }) => name === target)
   );
 }
@@ -142,6 +145,9 @@ async function lookOf(
   return {
     target,
     isWhole,
+    isAway:
+      discovery.target.kind === "container" &&
+      discovery.state.kind !== "running",
     sources: new Set(seen.map(({ source }) => source)),
     deferred: new Set(
       concluded
@@ -182,6 +188,7 @@ function lookAtPublications(
   return {
     target,
     isWhole: publications !== null && scope.kind !== "named",
+    isAway: false,
     sources: new Set(publications?.map(({ name }) => name)),
     deferred: new Set(),
     conditions: (publications ?? []).flatMap(

@@ -41,10 +41,12 @@ export function reportRun(
     lineages,
     publications,
     ofTargets: isSilent
-      ? unjudgedTargets(results).flatMap(({ outcome }) => outcome ?? [])
+      ? unjudgedTargets(results, request).flatMap(
+          ({ outcome }) => outcome ?? [],
+        )
       : [],
     reloads: results.reduce((sum, { reloads }) => sum + reloads, 0),
-    nginx: reportNginx(results),
+    nginx: reportNginx(results, request),
     warnings: [
       ...new Set([
         ...results.flatMap((result) => result.warnings),
@@ -55,7 +57,10 @@ export function reportRun(
 }
 
 /** Of all targets together; several are told apart by their probes. The master is the first target's. */
-function reportNginx(results: readonly TargetResult[]): NginxReport | null {
+function reportNginx(
+  results: readonly TargetResult[],
+  request: RunRequest,
+): NginxReport | null {
   const discovery = results[0]?.discovery;
   if (discovery === undefined) return null;
   const { state } = discovery;
@@ -65,7 +70,7 @@ function reportNginx(results: readonly TargetResult[]): NginxReport | null {
     configPending: results.flatMap(pendingNow),
     draining: drainingNow(results),
     errors: results.flatMap((result) => result.discovery.errors),
-    unjudged: unjudgedTargets(results).map(({ target }) => target),
+    unjudged: unjudgedTargets(results, request).map(({ target }) => target),
   };
 }
 

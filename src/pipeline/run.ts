@@ -62,7 +62,7 @@ export async function run(
   return reportRun(world, request, results, reports, [
     ...warnings,
     ...unwritten,
-    ...unjudgedWarnings(results),
+    ...unjudgedWarnings(results, request),
     ...hints,
   ]);
 }
@@ -87,9 +87,12 @@ function leaveToUsers(
 }
 
 /** Of a single target the words of Nginx tell it. */
-function unjudgedWarnings(results: readonly TargetResult[]): readonly string[] {
+function unjudgedWarnings(
+  results: readonly TargetResult[],
+  request: RunRequest,
+): readonly string[] {
   if (results.length < 2) return [];
-  return unjudgedTargets(results).map(
+  return unjudgedTargets(results, request).map(
     ({ target, reason }) => `${target}: ${reason}`,
   );
 }

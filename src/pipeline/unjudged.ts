@@ -4,6 +4,7 @@
  */
 import type { Outcome } from "../core/decision/outcome.ts";
 import type { TargetResult } from "./conclude.ts";
+import type { RunRequest } from "./world.ts";
 
 export interface Unjudged {
   readonly target: string;
@@ -13,12 +14,21 @@ export interface Unjudged {
   readonly outcome: Extract<Outcome, "config-invalid" | "reload-failed"> | null;
 }
 
-/** @param results without what is left to other targets that use a lineage */
+/**
+ * A run about some of the certificates says nothing of a target that it knows from before.
+ *
+ * @param results without what is left to other targets that use a lineage
+ */
 export function unjudgedTargets(
   results: readonly TargetResult[],
+  { scope }: Pick<RunRequest, "scope">,
 ): readonly Unjudged[] {
   return results
-    .filter(({ concluded }) => concluded.length === 0)
+    .filter(
+      ({ concluded, discovery }) =>
+        concluded.length === 0 &&
+        (scope.kind === "all" || discovery.known.model === null),
+    )
     .flatMap((result) => judge(result) ?? []);
 }
 

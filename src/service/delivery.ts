@@ -59,8 +59,9 @@ async function sendThrough(
   const delivered: Delivered[] = [];
   let failedUntil: string | null = null;
   for (const entry of entries) {
-    if (channel === undefined || isOutdated(post, entry))
-      await giveUp(post, entry, channel);
+    if (isOutdated(post, entry)) await giveUp(post, entry, channel);
+    // Whoever runs with a newer configuration knows it.
+    else if (channel === undefined) continue;
     else if (failedUntil !== null)
       await post.store.outbox.put(outboxId(entry), {
         ...entry,
@@ -134,7 +135,12 @@ async function attempt(
   const fields = { channel: channel.name, title: message.title };
   if (sending.kind === "sent") {
     await store.outbox.remove(outboxId(entry));
-    log.info("message sent", fields);
+    if (sending.remark === null) log.info("message sent", fields);
+    else
+      log.warn("message sent, but not to everybody", {
+        ...fields,
+        reason: sending.remark,
+      });
     return sending;
   }
   const { reason } = sending;

@@ -765,6 +765,26 @@ describe("livecert notify --test", () => {
     });
   });
 
+  it("says for whom a mail server did not take it", async () => {
+    await using host = await HostBed.create();
+    await using sink = await MailSink.start();
+    const flags = await configure(host, {
+      notify: [
+        {
+          ...{ kind: "email", from: "livecert@example.test" },
+          to: ["a@example.test", "nobody@example.test"],
+          ...{ host: "127.0.0.1", port: sink.port },
+        },
+      ],
+    });
+    const result = await host.livecert.run(["notify", "--test", ...flags]);
+    expect(result.exitCode).toBe(3);
+    expect(result.stdout).toContain(
+      "sent, but not to everybody: the mail server did not take it for nobody@example.test: ",
+    );
+    expect(sink.mails).toHaveLength(1);
+  });
+
   it("says where a secret cannot be had, and prints none", async () => {
     await using host = await HostBed.create();
     await using receiver = await WebReceiver.start();

@@ -82,6 +82,7 @@ function publishNumber(
       ["ssl.key", content],
     ]),
     adopt: null,
+    kept: [],
     now: new Date(),
     program: livecertProgram,
     timeoutMs: 60_000,

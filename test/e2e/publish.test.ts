@@ -3,9 +3,11 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import {
   chmod,
   lstat,
+  mkdir,
   readdir,
   readFile,
   rename,
+  rm,
   stat,
   writeFile,
 } from "node:fs/promises";
@@ -139,6 +141,69 @@ describe("a publication", () => {
     expect(await served(address)).toBe(await bed.onDisk());
     const { stdout } = await bed.run(["history"]);
     expect(stdout).toContain("went back to what was published");
+  });
+});
+
+describe("going back to what is not there", () => {
+  it.each(layouts)(
+    "changes nothing where the volume was made anew (layout %s), and what lay in it is gone back to",
+    async (layout) => {
+      await using bed = await PublicationBed.create({ layout });
+      await bed.document(["deploy"]);
+      await bed.renew();
+      await bed.document(["deploy"]);
+      await rm(bed.volume, { recursive: true });
+      await mkdir(bed.volume);
+      await bed.document(["deploy"]);
+      const whole = await snapshotOf(bed.volume);
+      const lost = await bed.document(["rollback", "web"]);
+      expect(lost.publications).toMatchObject([
+        {
+          state: "failed",
+          reason: expect.stringContaining(
+            "is not kept there any more",
+          ) as string,
+        },
+      ]);
+      expect(await snapshotOf(bed.volume)).toEqual(whole);
+      expect(await bed.published()).toBe(await bed.onDisk());
+
+      await rm(bed.volume, { recursive: true });
+      await mkdir(bed.volume);
+      await writeFile(bed.path("ssl.crt"), "before");
+      await writeFile(bed.path("ssl.key"), "before");
+      await bed.document(["deploy"]);
+      expect(await bed.published()).toBe(await bed.onDisk());
+      await bed.document(["rollback", "web"]);
+      expect(await readFile(bed.path("ssl.crt"), "utf8")).toBe("before");
+    },
+  );
+
+  it("does not happen by age alone: what the record knows is kept", async () => {
+    await using bed = await PublicationBed.create();
+    // Two hours between each, so that no version is kept for having been in use.
+    let hours = 0;
+    const later = () => ({
+      through: [
+        "faketime",
+        "--exclude-monotonic",
+        "-f",
+        `+${String((hours += 2))}h`,
+      ],
+    });
+    const published: string[] = [];
+    const publishNext = async (): Promise<void> => {
+      if (published.length > 0) await bed.renew();
+      await bed.document(["deploy"], later());
+      published.push(await bed.published());
+    };
+    for (let version = 0; version < 3; version += 1) await publishNext();
+    await bed.document(["rollback", "web"], later());
+    for (let version = 0; version < 2; version += 1) await publishNext();
+    await bed.document(["rollback", "web"], later());
+    expect(await bed.published()).toBe(published[3]);
+    await bed.document(["rollback", "web"], later());
+    expect(await bed.published()).toBe(published[1]);
   });
 });
 

@@ -194,6 +194,25 @@ describe("the hook while livecert cannot be run", () => {
     await expectReload(bed.nginx);
   });
 
+  it.each([130, 143])(
+    "leaves Nginx alone where livecert was stopped, and says %i",
+    async (code) => {
+      await using bed = await createHookBed({
+        standIn: `process.exit(${String(code)});`,
+      });
+      expect(await bed.run()).toMatchObject({ exitCode: code, stderr: "" });
+      await expectNoReload(bed.nginx);
+    },
+  );
+
+  it("starts Node.js without what others tell it", async () => {
+    await using bed = await createHookBed({ standIn: "process.exit(3);" });
+    const result = await bed.run({
+      NODE_OPTIONS: "--require /nonexistent/agent.js",
+    });
+    expect(result).toMatchObject({ exitCode: 3, stderr: "" });
+  });
+
   it("reloads Nginx also where there is no program timeout", async () => {
     await using bed = await createHookBed({ standIn: null });
     const hide = 'mount --bind /dev/null "$(command -v timeout)"; exec "$@"';

@@ -66,6 +66,7 @@ function publish(
       setting.files.map(({ name }) => [name, Buffer.from(text)]),
     ),
     adopt: null,
+    kept: [],
     program: livecertProgram,
     timeoutMs: 60_000,
     signal: new AbortController().signal,

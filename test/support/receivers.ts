@@ -7,7 +7,7 @@ import { SMTPServer } from "smtp-server";
 import { Cleanup } from "./cleanup.ts";
 import { writeScript } from "./hook.ts";
 
-/** Takes mail for everybody and sends none. */
+/** Takes mail for everybody but `nobody@…`, and sends none. */
 export class MailSink implements AsyncDisposable {
   readonly port: number;
   /** As they came over the wire. */
@@ -37,6 +37,11 @@ export class MailSink implements AsyncDisposable {
         if (username === login?.user && password === login?.password)
           callback(null, { user: username });
         else callback(new Error("no such user"));
+      },
+      onRcptTo: ({ address }, _, callback) => {
+        callback(
+          address.startsWith("nobody@") ? new Error("no such mailbox") : null,
+        );
       },
       onData: (stream, _, callback) => {
         const chunks: Buffer[] = [];

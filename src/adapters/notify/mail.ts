@@ -21,7 +21,7 @@ export async function sendByServer(
   channel: EmailChannel,
   message: Message,
   { signal, timeoutMs, credentialsDirectory }: SendOptions,
-): Promise<void> {
+): Promise<string | null> {
   const { host, port, encryption, login } = channel;
   const limitMs = Math.max(timeoutMs, lowestMs);
   const transport = createTransport({
@@ -45,7 +45,11 @@ export async function sendByServer(
         }),
   });
   try {
-    await orAborted(transport.sendMail(mailOf(channel, message)), signal);
+    const taken = await orAborted(
+      transport.sendMail(mailOf(channel, message)),
+      signal,
+    );
+    return refusedOf(taken);
   } catch (error) {
     signal.throwIfAborted();
     throw new Unsendable(
@@ -55,6 +59,22 @@ export async function sendByServer(
   } finally {
     transport.close();
   }
+}
+
+/** What nodemailer says of who got it. */
+interface Taken {
+  readonly rejected: readonly (string | { readonly address: string })[];
+  readonly rejectedErrors?: readonly Error[] | undefined;
+}
+
+/** nodemailer is content when the server takes the mail for one of them. */
+function refusedOf({ rejected, rejectedErrors = [] }: Taken): string | null {
+  if (rejected.length === 0) return null;
+  const names = rejected.map((one) =>
+    typeof one === "string" ? one : one.address,
+  );
+  const words = rejectedErrors.map(firstLine).join("; ");
+  return `the mail server did not take it for ${names.join(", ")}: ${words}`;
 }
 
 /** nodemailer knows no signal; its own limits end what goes on. */

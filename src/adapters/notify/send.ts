@@ -13,7 +13,8 @@ export interface SendOptions {
 }
 
 export type Sending =
-  | { readonly kind: "sent" }
+  /** `remark`: who did not get it, and why; null: everybody did. */
+  | { readonly kind: "sent"; readonly remark: string | null }
   /** `reason` holds no secret. */
   | {
       readonly kind: "failed";
@@ -30,8 +31,8 @@ export async function send(
   const limit = AbortSignal.timeout(options.timeoutMs);
   const signal = AbortSignal.any([options.signal, limit]);
   try {
-    await sendBy(channel, message, { ...options, signal });
-    return { kind: "sent" };
+    const remark = await sendBy(channel, message, { ...options, signal });
+    return { kind: "sent", remark: remark === null ? null : redact(remark) };
   } catch (error) {
     if (error instanceof Unsendable)
       return failed(redact(error.message), error.obstacle);
@@ -54,7 +55,7 @@ async function sendBy(
   channel: Channel,
   message: Message,
   options: SendOptions,
-): Promise<void> {
+): Promise<string | null> {
   switch (channel.kind) {
     case "email": {
       const { sendByServer } = await import("./mail.ts");
@@ -62,23 +63,27 @@ async function sendBy(
     }
     case "sendmail": {
       const { sendByOwnSystem } = await import("./mail.ts");
-      return sendByOwnSystem(channel, message, options);
+      await sendByOwnSystem(channel, message, options);
+      return null;
     }
     case "webhook": {
       const { sendToWebhook } = await import("./http.ts");
-      return sendToWebhook(channel, message, options);
+      await sendToWebhook(channel, message, options);
+      return null;
     }
     case "slack":
     case "mattermost":
     case "discord":
     case "ntfy": {
       const { sendToChat } = await import("./http.ts");
-      return sendToChat(channel, message, options);
+      await sendToChat(channel, message, options);
+      return null;
     }
     case "command": {
       const { runForUser } = await import("./run-for-user.ts");
       const input = `${JSON.stringify(message)}\n`;
-      return runForUser(channel.command, { ...options, input });
+      await runForUser(channel.command, { ...options, input });
+      return null;
     }
   }
 }

@@ -57,7 +57,10 @@ export function readAnswer(text: string): Answer | null {
   }
   if (typeof answer !== "object" || answer === null) return null;
   const { kind, adopted, reason, remedy } = answer as Record<string, unknown>;
-  if (kind === "done" && typeof adopted === "boolean") return { kind, adopted };
+  if (kind === "done")
+    return adopted === "now" || adopted === "before" || adopted === null
+      ? { kind, adopted }
+      : null;
   if (kind !== "failed" || typeof reason !== "string") return null;
   return { kind, reason, remedy: typeof remedy === "string" ? remedy : null };
 }

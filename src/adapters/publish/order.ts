@@ -14,8 +14,9 @@ export interface Order {
   readonly isNew: boolean;
   /** What is there and none of ours becomes this version, so that it can be gone back to. */
   readonly adopt: string | null;
-  /** How many versions stay at least. */
+  /** How many versions stay at least: the newest, and those that one can go back to. */
   readonly keep: number;
+  readonly kept: readonly string[];
   /** The present time, in ms since the epoch. */
   readonly nowMs: number;
 }
@@ -29,8 +30,8 @@ export interface OrderedFile {
 export type Contents = ReadonlyMap<string, Uint8Array>;
 
 export interface Done {
-  /** A version was made of what was there before. */
-  readonly adopted: boolean;
+  /** Whether there is a version of what was there before: made now, or by a run that was killed, or long ago. */
+  readonly adopted: "now" | "before" | null;
 }
 
 export function contentOf(contents: Contents, name: string): Uint8Array {

@@ -12,7 +12,7 @@ import { groupId, userId } from "./owners.ts";
 import { describePinned, findPinned } from "./pinned.ts";
 import { openPlace, type Identity, type OpenPlace } from "./place.ts";
 import { lookAtPublished } from "./seen.ts";
-import type { Contents, Order } from "./order.ts";
+import type { Contents, Done, Order } from "./order.ts";
 import { carryOutOrder } from "./writer.ts";
 
 export interface PublishRequest {
@@ -22,6 +22,8 @@ export interface PublishRequest {
   readonly contents: Contents;
   /** What becomes the version before, where something is there that livecert has not published; null: nothing does. */
   readonly adopt: string | null;
+  /** Versions that stay, however old: those that one can go back to. */
+  readonly kept: readonly string[];
   readonly now: Date;
   /** This very program's file. */
   readonly program: string;
@@ -32,7 +34,7 @@ export interface PublishRequest {
 export type PublishResult =
   | {
       readonly kind: "done";
-      readonly adopted: boolean;
+      readonly adopted: Done["adopted"];
       /** What is there now, to be compared later; null where somebody has changed it already. */
       readonly seen: string | null;
     }
@@ -86,7 +88,7 @@ async function refusePinned(
 }
 
 function orderFor(request: PublishRequest, owner: Identity | null): Order {
-  const { setting, version, contents, adopt, now } = request;
+  const { setting, version, contents, adopt, kept, now } = request;
   const { name, layout, files, mode, keyMode, keep } = setting;
   return {
     name,
@@ -101,6 +103,7 @@ function orderFor(request: PublishRequest, owner: Identity | null): Order {
     isNew: contents.size > 0,
     adopt,
     keep,
+    kept,
     nowMs: now.getTime(),
   };
 }

@@ -128,6 +128,20 @@ export function readVersion(
   return new Map(files.map(({ name }) => [name, readWhole(directory, name)]));
 }
 
+/** Whole, before any link leads to it. The volume may be another one by now, or the set of files. */
+export function requireVersion(
+  store: HeldDirectory,
+  version: string,
+  { files }: Order,
+): void {
+  if (lookAt(store, version)?.isDirectory() !== true)
+    throw new PlaceError(`the version ${version} is not kept there any more`);
+  using directory = store.enter(version);
+  for (const { name } of files)
+    if (lookAt(directory, name)?.isFile() !== true)
+      throw new PlaceError(`the version ${version} has no ${name}`);
+}
+
 /** Loses its name first, so that what has a version's name is always whole. */
 export function removeVersion(store: HeldDirectory, name: string): void {
   const temporary = `${unfinished}${name}`;
@@ -187,7 +201,9 @@ function pointTo(store: HeldDirectory, version: string): void {
 /** By age, which their names begin with. */
 export function prune(store: HeldDirectory, order: Order): void {
   const versions = store.names().filter((name) => /^\d{8}T/.test(name));
-  const beyond = versions.slice(0, Math.max(0, versions.length - order.keep));
+  const beyond = versions
+    .slice(0, Math.max(0, versions.length - order.keep))
+    .filter((name) => !order.kept.includes(name));
   for (const name of beyond)
     attempt(() => {
       if (!mayBeInUse(store, name, order)) removeVersion(store, name);

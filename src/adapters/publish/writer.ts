@@ -17,6 +17,7 @@ import {
   openStore,
   prune,
   removeVersion,
+  requireVersion,
   sweep,
   writeVersion,
 } from "./versions.ts";
@@ -29,11 +30,14 @@ export function carryOutOrder(
 ): Done {
   using store = openStore(directory, order);
   sweep(directory, store, order);
-  const adopted = order.adopt !== null && adopt(directory, store, order);
+  const adopted = adopt(directory, store, order);
   if (order.isNew) {
     publishNew(directory, store, order, contents);
     prune(store, order);
-  } else publish(directory, store, order.version, order);
+  } else {
+    requireVersion(store, order.version, order);
+    publish(directory, store, order.version, order);
+  }
   return { adopted };
 }
 
@@ -58,18 +62,17 @@ function adopt(
   directory: HeldDirectory,
   store: HeldDirectory,
   order: Order,
-): boolean {
-  if (order.adopt === null) return false;
-  // A run that was killed has made it already.
+): Done["adopted"] {
+  if (order.adopt === null) return null;
   if (lookAt(store, currentName) !== null)
-    return lookAt(store, order.adopt) !== null;
+    return lookAt(store, order.adopt) === null ? null : "before";
   const contents = new Map<string, Uint8Array>();
   for (const { name } of order.files) {
-    if (lookAt(directory, name)?.isFile() !== true) return false;
+    if (lookAt(directory, name)?.isFile() !== true) return null;
     contents.set(name, readWhole(directory, name));
   }
   writeVersion(store, order.adopt, order, contents);
   if (order.layout === "versioned")
     publish(directory, store, order.adopt, order);
-  return true;
+  return "now";
 }

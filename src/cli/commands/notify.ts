@@ -39,7 +39,9 @@ export async function run(
       ? renderJson(documentOf(settings.notify, delivered))
       : renderDelivered(settings.notify, delivered, stdout),
   );
-  return delivered.some(({ sending }) => sending.kind === "failed")
+  return delivered.some(
+    ({ sending }) => sending.kind === "failed" || sending.remark !== null,
+  )
     ? problemExitCode
     : 0;
 }
@@ -79,7 +81,7 @@ function documentOf(
       kind: channels.find(({ name }) => name === channel)?.kind ?? null,
       title,
       sent: sending.kind === "sent",
-      error: sending.kind === "sent" ? null : sending.reason,
+      error: sending.kind === "sent" ? sending.remark : sending.reason,
     })),
   };
 }

@@ -1,3 +1,4 @@
+import type { Sending } from "../../adapters/notify/send.ts";
 import type { Channel } from "../../core/settings/channels.ts";
 import type { Delivered } from "../../service/delivery.ts";
 import { renderTable, type TableStyle } from "./table.ts";
@@ -14,8 +15,15 @@ export function renderDelivered(
       channel,
       channels.find(({ name }) => name === channel)?.kind ?? "-",
       title,
-      sending.kind === "sent" ? "sent" : `failed: ${sending.reason}`,
+      resultOf(sending),
     ]),
     style,
   );
+}
+
+function resultOf(sending: Sending): string {
+  if (sending.kind === "failed") return `failed: ${sending.reason}`;
+  return sending.remark === null
+    ? "sent"
+    : `sent, but not to everybody: ${sending.remark}`;
 }

@@ -92,7 +92,7 @@ export const incidentKinds = {
 /** What is said of the sources of a family when it is over. */
 export const recoveredPhrases = {
   deployment: "no longer failing",
-  renewal: "renewed",
+  renewal: "no longer overdue",
   chain: "its chain lasts as long as it does",
 } as const satisfies Record<Family, string>;
 

@@ -34,6 +34,7 @@ export async function goBack(
     version: before.id,
     contents: new Map(),
     adopt: null,
+    kept: record.versions.map(({ id }) => id),
   });
   if (result.kind === "failed") return failed(task, lineage, record, result);
   const published = record.versions.find(({ id }) => id === record.current);

@@ -112,14 +112,22 @@ async function publishNew(
     });
   const version = versionOf(world, leaf, what.examined);
   const known = record?.versions ?? [];
-  const mayAdopt = known.length === 0 && setting.keep > 1;
   const result = await write(task, {
     version: version.id,
     contents,
-    adopt: mayAdopt ? adoptedId : null,
+    adopt: setting.keep > 1 ? adoptedId : null,
+    kept: withVersion(
+      { versions: known, current: record?.current ?? null },
+      version,
+      setting.keep,
+    ).map(({ id }) => id),
   });
   if (result.kind === "failed") return failed(task, lineage, record, result);
-  const before = result.adopted
+  // Something new is there: another directory, or one that was made anew, has none of the known versions.
+  const isAdopted =
+    result.adopted === "now" ||
+    (result.adopted === "before" && known.length === 0);
+  const before = isAdopted
     ? { versions: [adoptedVersion(world)], current: adoptedId }
     : { versions: known, current: record?.current ?? null };
   const newer: PublicationRecord = {

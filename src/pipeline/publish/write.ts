@@ -9,7 +9,7 @@ export function write(
   { world, setting }: Task,
   what: Pick<
     Parameters<typeof publishSet>[0],
-    "version" | "contents" | "adopt"
+    "version" | "contents" | "adopt" | "kept"
   >,
 ): ReturnType<typeof publishSet> {
   const { program, signal, stopwatch } = world;

@@ -735,6 +735,7 @@ function drawRetries({ watcher }, now) {
 const outcomeTones = {
   live: "good",
   deployed: "good",
+  published: "good",
   unverified: "warn",
   unused: "idle",
   deferred: "idle",

@@ -152,6 +152,7 @@ describe("hooks beside livecert's", () => {
     ],
     ["renew_hook = livecert hook", 0],
     ["post_hook = systemctl start nginx", 0],
+    ["pre_hook = systemctl stop nginx\npost_hook = systemctl restart nginx", 0],
     ["", 0],
   ])("finds what %j reloads blindly", (text, count) => {
     const configuration = parseRenewalConfiguration(
@@ -181,6 +182,8 @@ describe("hooks beside livecert's", () => {
     ["# deploy-hook = nginx -s reload", 0],
     ["deploy-hook = livecert hook", 0],
     ["max-log-backups = 0", 0],
+    ["pre-hook = service nginx stop\npost-hook = service nginx restart", 0],
+    ["pre-hook = echo\npost-hook = service nginx restart", 1],
   ])("finds what %j of cli.ini reloads blindly", (text, count) => {
     expect(judgeOptions(`${text}\n`)).toHaveLength(count);
   });

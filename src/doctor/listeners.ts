@@ -86,6 +86,8 @@ async function plan(
     covers: (name) => leaf === null || covers(leaf, name),
     subjectAltNames: leaf?.subjectAltNames ?? [],
     keyAlgorithm: keyAlgorithmOf(leaf?.keyType ?? ""),
+    // Whichever of the block's certificates is handed out shows that the address answers.
+    hasSameSlot: () => false,
     localAddresses: host.localAddresses(),
   });
 }

@@ -176,6 +176,7 @@ function planFor(
     generation: state.generation,
     model,
     loadedModel,
+    pendingFiles: new Set(discovery.pendingFiles.map(({ path }) => path)),
     source: candidate.source,
     expected,
   });

@@ -34,10 +34,45 @@ export function lineageFiles(lineage: Lineage): SourceFiles {
 }
 
 /**
+ * Every source that a certificate of Certbot's could be, each with its lineage: all that the model hands out, and of the
+ * others those that are a lineage's.
+ */
+export function candidatesOf(
+  world: World,
+  target: Target,
+  model: NginxModel,
+  lineages: readonly Lineage[],
+): readonly Candidate[] {
+  return loadedCandidates(world, target, model, lineages).filter(isOfInterest);
+}
+
+/** The same, with what is known to be a copy of a lineage's certificate or stands in the way of a renewal. */
+export async function markedCandidates(
+  world: World,
+  target: Target,
+  model: NginxModel,
+  known: {
+    readonly lineages: readonly Lineage[];
+    /** Certificate files that a person took back to an earlier version. */
+    readonly meantToBeOld: ReadonlySet<string>;
+  },
+): Promise<readonly Candidate[]> {
+  const { lineages, meantToBeOld } = known;
+  const loaded = loadedCandidates(world, target, model, lineages);
+  const marked = await markCopies(loaded, lineages, meantToBeOld);
+  return markObstructions(target, marked.filter(isOfInterest));
+}
+
+/** Of what Nginx hands to no client (to an upstream, to trust in) only what Certbot renews. */
+function isOfInterest({ lineage, source }: Candidate): boolean {
+  return lineage !== null || (source?.servers.length ?? 0) > 0;
+}
+
+/**
  * Every source that the model loads, each with its lineage. The known lineages come first, since a hook's may lie elsewhere
  * than below `live/`.
  */
-export function candidatesOf(
+function loadedCandidates(
   world: World,
   target: Target,
   model: NginxModel,
@@ -60,7 +95,7 @@ export function candidatesOf(
   const others = withoutThoseOf(
     named,
     unservedSources(model).flatMap(candidatesFor),
-  ).filter(({ lineage }) => lineage !== null);
+  );
   const matched = serving.filter(({ source }) => isPattern(source));
   return [
     ...named,
@@ -179,10 +214,8 @@ function securityLevelOf(
 /**
  * Sources that are no lineage's own files, compared with all versions of these lineages. A copy of the present version is
  * that lineage's too: whoever names the lineage means every place where Nginx loads it.
- *
- * @param meantToBeOld certificate files that a person took back to an earlier version
  */
-export async function markCopies(
+async function markCopies(
   candidates: readonly Candidate[],
   lineages: readonly Lineage[],
   meantToBeOld: ReadonlySet<string>,
@@ -217,7 +250,7 @@ async function presentLeaf(lineage: Lineage): Promise<Certificate | null> {
 }
 
 /** Those that Nginx loads from where a renewal does not reach. */
-export async function markObstructions(
+async function markObstructions(
   target: Target,
   candidates: readonly Candidate[],
 ): Promise<readonly Candidate[]> {

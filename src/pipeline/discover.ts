@@ -103,7 +103,10 @@ async function dumped(input: {
     loadedDigest === digest
       ? []
       : files.filter((file) => isNotLoaded(file, known, state));
-  const isPending = pendingFiles.length > 0;
+  // Also where nothing is new: a file may only have gone.
+  const isPending =
+    pendingFiles.length > 0 ||
+    (loadedDigest !== null && loadedDigest !== digest);
   return {
     target,
     state,
@@ -160,7 +163,10 @@ function loadedModelOf(
   return model.previous?.digest === loadedDigest ? model.previous.model : null;
 }
 
-/** Written after the oldest worker started, unless it is as it was in the dump that the workers are known to run. */
+/**
+ * Another file than in the dump that the workers are known to run, however old: a site is enabled by a link, and copies keep
+ * their times. Where that is not known: written after the oldest worker started.
+ */
 function isNotLoaded(
   file: FileIdentity,
   known: Known,
@@ -169,18 +175,14 @@ function isNotLoaded(
   if (state.oldestWorkerStartMs === null) return false;
   const isOfLoadedDump =
     known.model !== null && known.model.digest === loadedDigestOf(known, state);
-  const wasLoaded =
-    isOfLoadedDump &&
-    known.model.files.some(
-      (old) =>
-        old.resolved === file.resolved &&
-        old.inode === file.inode &&
-        old.modifiedNs === file.modifiedNs,
-    );
-  return (
-    !wasLoaded &&
-    Number(BigInt(file.modifiedNs) / 1_000_000n) > state.oldestWorkerStartMs
-  );
+  return isOfLoadedDump
+    ? !known.model.files.some(
+        (old) =>
+          old.resolved === file.resolved &&
+          old.inode === file.inode &&
+          old.modifiedNs === file.modifiedNs,
+      )
+    : Number(BigInt(file.modifiedNs) / 1_000_000n) > state.oldestWorkerStartMs;
 }
 
 /** What the state should keep of the dump; null when it is kept already, or was not had. */

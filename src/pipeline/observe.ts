@@ -3,6 +3,8 @@
  * is unverified with its reason, never stale: a check that cries wolf is switched off.
  */
 import pMap from "p-map";
+import { readNow } from "../adapters/files/read-file.ts";
+import { readCertificates } from "../adapters/tls/certificate.ts";
 import { covers } from "../adapters/tls/covers.ts";
 import { probe, type Observation } from "../adapters/tls/probe.ts";
 import type { Bundle, KeyAlgorithm } from "../core/certificate/certificate.ts";
@@ -15,7 +17,8 @@ import type {
   UnprobeablePoint,
 } from "../core/nginx/model.ts";
 import { probePoints } from "../core/nginx/points.ts";
-import { selectServer } from "../core/nginx/selection.ts";
+import { selectServer, serverById } from "../core/nginx/selection.ts";
+import { keyFamily } from "../core/validation/pair.ts";
 import type { ConnectionEnds, Target } from "../ports.ts";
 import type { World } from "./world.ts";
 
@@ -61,6 +64,8 @@ export function planProbes(input: {
   readonly generation: Generation;
   readonly model: NginxModel;
   readonly loadedModel: NginxModel | null;
+  /** Of the configuration, that Nginx has not loaded. */
+  readonly pendingFiles: ReadonlySet<string>;
   readonly source: CertificateSource;
   readonly expected: Bundle;
 }): ProbePlan {
@@ -69,11 +74,14 @@ export function planProbes(input: {
     covers: (name) => covers(expected.leaf, name),
     subjectAltNames: expected.leaf.subjectAltNames,
     keyAlgorithm: keyAlgorithmOf(expected.leaf.keyType),
+    hasSameSlot: (certificate) =>
+      keyFamilyAt(target, certificate) === keyFamily(expected.leaf.keyType),
     localAddresses: target.localAddresses(),
   });
-  const notLoaded = points.filter(
-    (point) =>
-      loadedModel !== null && !isAnsweredBy(loadedModel, model, point, source),
+  const notLoaded = points.filter((point) =>
+    loadedModel === null
+      ? isWrittenIn(input.pendingFiles, model, point, source)
+      : !isAnsweredBy(loadedModel, model, point, source),
   );
   return {
     target,
@@ -94,9 +102,35 @@ export function isNotLoaded(
   return point !== null && plan?.notLoaded.has(point.id) === true;
 }
 
+/** null where the file cannot be read here. */
+function keyFamilyAt(target: Target, certificate: string): string | null {
+  const path = target.localPath(certificate);
+  const content = path === null ? null : readNow(path);
+  const found = content === null ? null : readCertificates(content);
+  const leaf = found?.kind === "read" ? found.certificates[0] : undefined;
+  return leaf === undefined ? null : keyFamily(leaf.keyType);
+}
+
 function keyAlgorithmOf(keyType: string): KeyAlgorithm {
   if (keyType.startsWith("rsa")) return "rsa";
   return keyType.startsWith("ec") ? "ecdsa" : "eddsa";
+}
+
+/** Whether what makes the point stands in one of these files, which is all that can be told of an unknown configuration. */
+function isWrittenIn(
+  files: ReadonlySet<string>,
+  model: NginxModel,
+  { serverId }: ProbePoint,
+  { certificate }: CertificateSource,
+): boolean {
+  const server = serverById(model, serverId);
+  return (
+    server !== undefined &&
+    (files.has(server.file) ||
+      server.pairs.some(
+        (pair) => pair.certificate === certificate && files.has(pair.file),
+      ))
+  );
 }
 
 /** Whether the configuration that Nginx runs hands out this source at this point too. */

@@ -11,11 +11,9 @@ import { obstacleFor } from "../core/decision/obstacles.ts";
 import type { Culprit } from "../core/report/explain.ts";
 import { assess, type Assessment, type Candidate } from "./assess.ts";
 import {
-  candidatesOf,
   inScope,
   lineagesOf,
-  markCopies,
-  markObstructions,
+  markedCandidates,
   unusedLineages,
 } from "./candidates.ts";
 import { findCulprits } from "./culprits.ts";
@@ -63,15 +61,13 @@ export async function planRun(run: TargetRun): Promise<Plan> {
     discover(world, target),
   );
   const lineages = await lineagesOf(world, request.scope);
-  const known =
+  const candidates =
     discovery.model === null
       ? []
-      : candidatesOf(world, target, discovery.model, lineages);
-  const rolledBack = await rolledBackFiles(world);
-  const candidates = await markObstructions(
-    target,
-    await markCopies(known, lineages, rolledBack),
-  );
+      : await markedCandidates(world, target, discovery.model, {
+          lineages,
+          meantToBeOld: await rolledBackFiles(world),
+        });
   const { about, others } = await splitByScope(run, discovery, candidates);
   const named =
     request.scope.kind === "unsettled" ? request.scope.lineages : lineages;

@@ -1,5 +1,6 @@
 /** Certificate sources that are no ordinary pair of files must neither be called broken nor stand in the others' way. */
 import {
+  copyFile,
   mkdir,
   readFile,
   rename,
@@ -407,5 +408,102 @@ describe("a leaf that a private root signed itself", () => {
     const environment = { ...process.env, NODE_EXTRA_CA_CERTS: rootFile };
     const status = await host.livecert.document(["status"], { environment });
     expect(status).toMatchObject({ outcome: "live" });
+  });
+});
+
+describe("two certificates with one type of key in a server block", () => {
+  it("are told, and cost no reload that could mend nothing", async () => {
+    await using host = await HostBed.create();
+    const first = await host.renew("a.test", { names: ["x.test"] });
+    const last = await host.renew("b.test", { names: ["x.test"] });
+    const address = await host.nginx.address();
+    await host.nginx.configure({
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names: ["x.test"],
+        pairs: [first, last],
+      }),
+    });
+    await host.nginx.start();
+    const deployed = await host.livecert.document(["deploy"]);
+    expect(deployed).toMatchObject({ exitCode: 0, reloads: 0 });
+    expect(deployed.lineages).toMatchObject([
+      {
+        ...{ name: "a.test", outcome: "unverified" },
+        probes: [
+          {
+            verdict: "unverified",
+            error: expect.stringContaining(
+              `replaced in this block by ${last.certificate} (`,
+            ) as string,
+          },
+        ],
+      },
+      { name: "b.test", outcome: "live" },
+    ]);
+  });
+});
+
+describe("a pair that one block loads at the start and another one reads at each handshake", () => {
+  it("is reloaded for the first, in whichever order they stand", async () => {
+    await using host = await HostBed.create();
+    const pair = await host.renew("a.test", { names: ["a.test", "b.test"] });
+    const address = await host.nginx.address();
+    const variable = `${host.certbot.path}/live/$ssl_server_name`;
+    await host.nginx.configure({
+      main: "user root;",
+      http:
+        serverBlock({
+          listen: [`${address} ssl`],
+          names: ["a.test"],
+          pairs: [
+            pair,
+            {
+              certificate: `${variable}/fullchain.pem`,
+              key: `${variable}/privkey.pem`,
+            },
+          ],
+        }) +
+        serverBlock({
+          listen: [`${address} ssl`],
+          names: ["b.test"],
+          pairs: [pair],
+        }),
+    });
+    await host.nginx.start();
+    const files = await host.files(["a.test", "b.test"]);
+    await host.certbot.write("a.test", files);
+    const deployed = await host.livecert.document(["deploy", "a.test"]);
+    expect(deployed).toMatchObject({ outcome: "deployed", reloads: 1 });
+    expect(await servedFingerprint({ address, servername: "b.test" })).toBe(
+      fingerprintOf(files.cert),
+    );
+  });
+});
+
+describe("a copy that Nginx hands to an upstream", () => {
+  it("is compared with the archive like any other", async () => {
+    await using host = await HostBed.create();
+    await host.renew("up.test");
+    const copy = join(host.directory, "copy.pem");
+    const key = join(host.directory, "key.pem");
+    await copyFile(host.certbot.live("up.test", "fullchain"), copy);
+    await copyFile(host.certbot.live("up.test", "privkey"), key);
+    await host.nginx.configure({
+      http: `proxy_ssl_certificate ${copy}; proxy_ssl_certificate_key ${key};`,
+    });
+    await host.nginx.start();
+    await host.renew("up.test");
+    const document = await host.livecert.document(["deploy", "up.test"]);
+    expect(document).toMatchObject({
+      ...{ outcome: "stale", exitCode: 6, reloads: 0 },
+      lineages: [
+        {
+          reason: expect.stringContaining(
+            "a copy that no renewal changes",
+          ) as string,
+        },
+      ],
+    });
   });
 });

@@ -1,6 +1,16 @@
 /** Renewed files that Nginx has not loaded, for all the reasons there are: never silent, and told with what mends it. */
 import { existsSync } from "node:fs";
-import { copyFile, readdir, readFile, rm } from "node:fs/promises";
+import {
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { servedChain } from "../support/client.ts";
@@ -360,6 +370,43 @@ describe("a server block that was edited and not loaded", () => {
     expect(byHand.exitCode).toBe(0);
     expect(await host.nginx.reconfigurations()).toBe(1);
   });
+
+  it.each([
+    ["what Nginx runs is known, and its file is an old one", true],
+    ["somebody else has reloaded Nginx since", false],
+  ])(
+    "is neither loaded by itself nor called stale where %s",
+    async (_, isKnown) => {
+      await using bed = await serve();
+      const { host, pair } = bed;
+      const added = await host.nginx.address();
+      const enabled = join(host.nginx.prefix, "enabled");
+      await mkdir(enabled);
+      const site = join(host.nginx.prefix, "site.conf");
+      await writeFile(site, block(added, pair));
+      if (isKnown) await utimes(site, 1_600_000_000, 1_600_000_000);
+      const http = block(bed.address, pair) + `include ${enabled}/*;`;
+      await host.nginx.configure({ http });
+      await host.nginx.reload();
+      await host.livecert.document(["deploy"]);
+      if (!isKnown) {
+        await host.nginx.reload();
+        await pause(1_100);
+        await writeFile(site, block(added, pair));
+      }
+      await symlink(site, join(enabled, "site.conf"));
+
+      const document = await host.livecert.document(["status"]);
+      expect(document).toMatchObject({ outcome: "live", exitCode: 0 });
+      expect(document.nginx?.configPending).toEqual([
+        join(enabled, "site.conf"),
+      ]);
+      expect(document.lineages[0]?.probes).toMatchObject([
+        { verdict: "live" },
+        { address: added, verdict: "unverified" },
+      ]);
+    },
+  );
 
   it("is put live by a retry once the files have been quiet", async () => {
     await using bed = await serve();

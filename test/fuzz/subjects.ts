@@ -162,6 +162,7 @@ const nginx = subject({
         covers: (name) => name.length % 2 === 0,
         subjectAltNames: ["DNS:a.test", "DNS:*.test"],
         keyAlgorithm: "ecdsa",
+        hasSameSlot: (certificate) => certificate.length % 3 === 0,
         localAddresses: ["127.0.0.1"],
       });
   },

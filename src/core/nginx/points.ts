@@ -1,6 +1,7 @@
 import type { KeyAlgorithm } from "../certificate/certificate.ts";
 import { isIpAddress } from "./address.ts";
 import type {
+  CertificatePair,
   CertificateSource,
   Listener,
   NginxModel,
@@ -20,6 +21,8 @@ export interface ProbeContext {
   /** Of the certificate on disk, as in `Certificate.subjectAltNames`: what is asked for where only a pattern is known. */
   readonly subjectAltNames: readonly string[];
   readonly keyAlgorithm: KeyAlgorithm;
+  /** Whether the certificate of that path has a key of the same type, for which OpenSSL's server has one slot. */
+  hasSameSlot(certificate: string): boolean;
   /** Of the target's network namespace, without brackets; empty where they are not known. */
   readonly localAddresses: readonly string[];
 }
@@ -113,6 +116,11 @@ function viewOf(
       "the path holds a variable: Nginx reads the file at each handshake";
     return { kind: "hidden", reason, look: null };
   }
+  const successor = successorOf(server, source, context);
+  if (successor !== undefined) {
+    const reason = `replaced in this block by ${successor.certificate} (${successor.file}:${String(successor.line)}), a later certificate with the same type of key: remove one of them, or renew one with the other type`;
+    return { kind: "hidden", reason, look: null };
+  }
   const reached = reach(model, listener, context.localAddresses);
   if (reached.kind === "unreachable") {
     return { kind: "hidden", reason: reached.reason, look: null };
@@ -131,6 +139,25 @@ function viewOf(
     look:
       servername === undefined ? null : { address, servername, keyAlgorithm },
   };
+}
+
+/**
+ * Of several certificates with one type of key a block keeps the last, without a word.
+ * Source: SSL_CTX_use_certificate(3), which ngx_ssl_certificates() calls for each.
+ */
+function successorOf(
+  { pairs }: ServerBlock,
+  { certificate, key }: CertificateSource,
+  context: ProbeContext,
+): CertificatePair | undefined {
+  if (pairs.length < 2) return undefined;
+  const own = pairs.findLastIndex(
+    (pair) =>
+      pair.certificate === certificate && (key === null || pair.key === key),
+  );
+  return pairs
+    .slice(own + 1)
+    .find((pair) => !pair.inline && context.hasSameSlot(pair.certificate));
 }
 
 function pointOf(

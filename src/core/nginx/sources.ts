@@ -7,8 +7,8 @@ import type {
 } from "./model.ts";
 
 /**
- * Each distinct pair that Nginx loads to serve with, in the order of the configuration; those named by variables are
- * marked. Left out is a certificate that is no file, and a pair with a name that cannot be told (`isLegible`); a key that is
+ * Each distinct pair that Nginx loads to serve with, in the order of the configuration; those that it only ever reads at a
+ * handshake are marked: where one block loads a pair at the start, only such blocks count. Left out is a certificate that is no file, and a pair with a name that cannot be told (`isLegible`); a key that is
  * none (`engine:`, `store:`, `data:`) is null.
  */
 export function certificateSources(
@@ -16,12 +16,15 @@ export function certificateSources(
 ): readonly CertificateSource[] {
   const users = new Map<
     string,
-    { pair: CertificatePair; servers: Set<string> }
+    { readonly pair: CertificatePair; readonly servers: Set<string> }
   >();
   for (const server of model.servers) {
     for (const pair of filePairs(server)) {
       const id = sourceId(pair);
-      const user = users.get(id) ?? { pair, servers: new Set() };
+      const known = users.get(id);
+      if (known !== undefined && pair.dynamic && !known.pair.dynamic) continue;
+      const isAlike = known?.pair.dynamic === pair.dynamic;
+      const user = isAlike ? known : { pair, servers: new Set<string>() };
       user.servers.add(server.id);
       users.set(id, user);
     }

@@ -60,7 +60,7 @@ function leafNotFirst(file: string, position: number): Finding {
 }
 
 /** `rsa-2048` → `rsa`, `rsa-pss-2048` → `rsa-pss`, `ec-p256` → `ec`: one slot each in OpenSSL's server. */
-function keyFamily(keyType: string): string {
+export function keyFamily(keyType: string): string {
   return keyType.startsWith("ec-") ? "ec" : keyType.replace(/-\d+$/, "");
 }
 

@@ -13,6 +13,7 @@ const everything: ProbeContext = {
   covers: () => true,
   subjectAltNames: [],
   keyAlgorithm: "ecdsa",
+  hasSameSlot: () => false,
   localAddresses: ["127.0.0.1", "::1", "192.0.2.1", "fe80::1", "2001:db8::1"],
 };
 

@@ -2,7 +2,10 @@
  * Brings together what is on disk, what is served and what was recorded for certificate sources, and weighs the findings
  * against the certificate that clients are handed at present.
  */
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
 import pMap from "p-map";
+import { hopsOf } from "../adapters/files/hops.ts";
 import { covers } from "../adapters/tls/covers.ts";
 import type { Certificate } from "../core/certificate/certificate.ts";
 import type { Evidence, Served } from "../core/decision/decide.ts";
@@ -191,7 +194,11 @@ async function judge(
 ): Promise<Assessment> {
   const { candidate, record, plan } = prepared;
   const examined = await knowingServedIssuers(world, prepared, points, options);
-  const evidence = evidenceOf(discovery, { ...prepared, examined }, points);
+  const evidence = await evidenceOf(
+    discovery,
+    { ...prepared, examined },
+    points,
+  );
   const served = servedOf(points, evidence);
   const findings = [
     ...copyFindings(candidate),
@@ -249,11 +256,11 @@ async function knowingServedIssuers(
  * Where no handshake can be expected to show the certificate: what was seen in spite of that, or else that workers which
  * started after the files were written have loaded them, provided that their configuration names these.
  */
-function evidenceOf(
+async function evidenceOf(
   { state }: Discovery,
   { examined, plan }: Prepared,
   points: readonly ObservedPoint[],
-): Evidence {
+): Promise<Evidence> {
   const seen = points.flatMap((point) => presentBundle(point) ?? []);
   const expected = examined.examination.bundle?.bundle256;
   if (seen.length > 0)
@@ -262,8 +269,23 @@ function evidenceOf(
       : "not-loaded";
   const startedMs = state.kind === "running" ? state.oldestWorkerStartMs : null;
   if (startedMs === null || examined.changedAt === null) return "not-loaded";
-  if (startedMs <= examined.changedAt.getTime()) return "not-loaded";
+  const switched = plan === null ? 0 : await switchedMs(examined.files);
+  if (startedMs <= Math.max(examined.changedAt.getTime(), switched))
+    return "not-loaded";
   return isOnlyInEdit(plan, points) ? "configuration-pending" : "loaded";
+}
+
+/** When a link on the way to the files was last made: it may lead to an older file than before. 0 without any. */
+async function switchedMs({ certificate, key }: SourceFiles): Promise<number> {
+  const paths = key === null ? [certificate] : [certificate, key];
+  const hops = (await Promise.all(paths.map(hopsOf))).flat();
+  const times = await Promise.all(
+    hops.map(async ({ directory, name }) => {
+      const stats = await lstat(join(directory, name)).catch(() => null);
+      return stats?.isSymbolicLink() === true ? stats.ctimeMs : 0;
+    }),
+  );
+  return Math.max(0, ...times);
 }
 
 /** Every point is one that Nginx does not have yet. */
@@ -308,7 +330,16 @@ function namesOf(
   const present = presentLeaves(record, points);
   const presentCovers = (name: string): boolean =>
     present.some((served) => covers(served, name));
-  const uses = plan.serverNames.map((serverName) => ({
+  const names = new Set([
+    ...plan.serverNames,
+    ...present
+      .flatMap(({ subjectAltNames }) => subjectAltNames)
+      .filter((name) => name.startsWith("DNS:"))
+      .map((name) => name.slice("DNS:".length).toLowerCase())
+      // Of a default server, or one whose name is a pattern, only what it serves now tells which names it is for.
+      .filter((name) => plan.isServedByPattern(name)),
+  ]);
+  const uses = [...names].map((serverName) => ({
     serverName,
     presentCovers: present.length === 0 ? null : presentCovers,
   }));

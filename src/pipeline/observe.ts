@@ -55,6 +55,8 @@ export interface ProbePlan {
   readonly unprobeable: readonly UnprobeablePoint[];
   /** All names of the source's blocks. */
   readonly serverNames: readonly string[];
+  /** By a block that does not spell the name out. */
+  isServedByPattern(name: string): boolean;
   /** Points that only the configuration on disk has. */
   readonly notLoaded: ReadonlySet<string>;
 }
@@ -70,7 +72,7 @@ export function planProbes(input: {
   readonly expected: Bundle;
 }): ProbePlan {
   const { target, generation, model, loadedModel, source, expected } = input;
-  const { points, unprobeable, serverNames } = probePoints(model, source, {
+  const planned = probePoints(model, source, {
     covers: (name) => covers(expected.leaf, name),
     subjectAltNames: expected.leaf.subjectAltNames,
     keyAlgorithm: keyAlgorithmOf(expected.leaf.keyType),
@@ -78,6 +80,7 @@ export function planProbes(input: {
       keyFamilyAt(target, certificate) === keyFamily(expected.leaf.keyType),
     localAddresses: target.localAddresses(),
   });
+  const { points, unprobeable, serverNames } = planned;
   const notLoaded = points.filter((point) =>
     loadedModel === null
       ? isWrittenIn(input.pendingFiles, model, point, source)
@@ -90,6 +93,7 @@ export function planProbes(input: {
     points,
     unprobeable,
     serverNames,
+    isServedByPattern: (name) => planned.isServedByPattern(name),
     notLoaded: new Set(notLoaded.map(({ id }) => id)),
   };
 }

@@ -6,7 +6,7 @@ import {
   canonicalLineage,
   listLineages,
 } from "../adapters/certbot/lineages.ts";
-import { hopsOf } from "../adapters/watcher/hops.ts";
+import { hopsOf } from "../adapters/files/hops.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { NginxModel } from "../core/nginx/model.ts";
 import type { Candidate } from "../pipeline/assess.ts";

@@ -1,6 +1,13 @@
 /** Nginx refuses, is stopped, hangs, or says what is not so: told apart, with an exit code and a remedy for each. */
 import { once } from "node:events";
-import { readdir, readFile, writeFile, chmod } from "node:fs/promises";
+import {
+  chmod,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -15,6 +22,7 @@ import type {
 } from "../../src/core/decision/record.ts";
 import { servedFingerprint } from "../support/client.ts";
 import { HostBed, type Pair } from "../support/host.ts";
+import { kinds } from "../support/lineage.ts";
 import { NginxBed, nginxProgram, serverBlock } from "../support/nginx.ts";
 import { createKey } from "../support/pki.ts";
 import { childrenOf, hasEnded } from "../support/processes.ts";
@@ -344,6 +352,35 @@ describe("an old worker that is killed in the middle of a reload", () => {
       outcome: "deployed",
       reloads: 1,
     });
+  });
+});
+
+describe("links that were switched to files older than the workers", () => {
+  it("are no sign that these are loaded", async () => {
+    await using host = await HostBed.create();
+    const name = "client.example.test";
+    await host.renew(name);
+    const { certificate, key } = await host.renew(name);
+    const switchTo = async (version: number): Promise<void> => {
+      for (const kind of kinds) {
+        await rm(host.certbot.live(name, kind));
+        await symlink(
+          host.certbot.archive(name, kind, version),
+          host.certbot.live(name, kind),
+        );
+      }
+    };
+    await switchTo(1);
+    await host.nginx.configure({
+      http: `proxy_ssl_certificate ${certificate}; proxy_ssl_certificate_key ${key};\n`,
+    });
+    await host.nginx.start();
+    await pause(100);
+    await switchTo(2);
+    const document = await host.livecert.document(["deploy"]);
+    expect(document).toMatchObject({ outcome: "unverified", reloads: 1 });
+    const again = await host.livecert.document(["deploy"]);
+    expect(again).toMatchObject({ outcome: "unverified", reloads: 0 });
   });
 });
 

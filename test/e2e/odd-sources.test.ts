@@ -507,3 +507,31 @@ describe("a copy that Nginx hands to an upstream", () => {
     });
   });
 });
+
+describe("a name that a renewal has lost", () => {
+  it.each([
+    ["a server for all names", ["_"], "rejected"],
+    ["a regular expression", ["~^[ab]\\.test$"], "rejected"],
+    ["a block that does not spell it out", ["a.test"], "deployed"],
+  ])("is a regression where %s served it", async (_, names, outcome) => {
+    await using host = await HostBed.create();
+    const pair = await host.renew("a.test", { names: ["a.test", "b.test"] });
+    const address = await host.nginx.address();
+    await host.nginx.configure({
+      http: serverBlock({
+        listen: [`${address} ssl`],
+        names,
+        pairs: [pair],
+      }),
+    });
+    await host.nginx.start();
+    await host.renew("a.test", { names: ["a.test"] });
+    const document = await host.livecert.document(["deploy"]);
+    expect(document).toMatchObject({ outcome });
+    expect(document.lineages[0]?.findings).toMatchObject(
+      outcome === "deployed"
+        ? []
+        : [{ rule: "names/lost", severity: "regression", subject: "b.test" }],
+    );
+  });
+});

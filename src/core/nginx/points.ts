@@ -35,6 +35,11 @@ export interface ProbePlan {
    * default server. Regular expressions and `x.*` stand for no name in particular and are left out.
    */
   readonly serverNames: string[];
+  /**
+   * Whether a block hands this source out for a name that it does not spell out: it has a pattern, or no name at all. `*.x`
+   * stands for any below `x`.
+   */
+  isServedByPattern(name: string): boolean;
 }
 
 /**
@@ -66,6 +71,10 @@ export function probePoints(
       view.kind === "hidden" ? [unprobeable(place, source, view)] : [],
     ),
     serverNames: [...new Set(names)],
+    isServedByPattern: (name) =>
+      places
+        .filter((place) => isServing(place) && namesByPattern(place))
+        .some((place) => isServedHere(place, name.toLowerCase())),
   };
 }
 
@@ -308,6 +317,18 @@ function namesServedAt(place: Place): readonly string[] {
       servedNames(name).filter((served) => isServedHere(place, served)),
     ),
   );
+}
+
+/** Of a block with names of its own the others are not meant to be served, although a default server answers for them. */
+function namesByPattern({ model, server }: Place): boolean {
+  const names = serverNames(server, model.hostname);
+  const spelt = names
+    .flatMap(servedNames)
+    .filter((name) => /[a-z0-9]/.test(name));
+  const isPattern = names.some(
+    ({ kind }) => kind === "trailing" || kind === "regex",
+  );
+  return isPattern || spelt.length === 0;
 }
 
 function servedNames(name: ServerName): readonly string[] {

@@ -2,7 +2,7 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import pMap from "p-map";
-import { lineageOfPath } from "../adapters/certbot/lineages.ts";
+import { lineageOfPath } from "../adapters/certbot/lineage-of-path.ts";
 import { identifyFile } from "../adapters/files/read-file.ts";
 import type { FileIdentity } from "../core/lineage/lineage.ts";
 import type { NginxModel } from "../core/nginx/model.ts";

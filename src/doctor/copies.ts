@@ -3,7 +3,7 @@ import { realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
 import pMap from "p-map";
 import { listVersions } from "../adapters/certbot/archive.ts";
-import { lineageOfPath } from "../adapters/certbot/lineages.ts";
+import { lineageOfPath } from "../adapters/certbot/lineage-of-path.ts";
 import { currentVersion } from "../adapters/certbot/view.ts";
 import { readFileBounded } from "../adapters/files/read-file.ts";
 import { readCertificates } from "../adapters/tls/certificate.ts";

@@ -10,7 +10,9 @@ export type Deed =
 export function deedOf(text: string): Deed {
   const lines = commandLines(text);
   if (lines.some(callsLivecert)) return "livecert";
-  return lines.some(reloadsBlindly) ? "blind-reload" : "other";
+  return lines.some((line) => isOneOf(blindReloads, line))
+    ? "blind-reload"
+    : "other";
 }
 
 function commandLines(text: string): readonly string[] {
@@ -29,37 +31,39 @@ const programs = "(?:nginx|openresty|angie|tengine|freenginx)";
 /** Within one command of a line. */
 const words = "[^\\n;&|]*";
 
-const stops: readonly RegExp[] = [
-  new RegExp(`\\b${programs}\\b${words}\\s-s\\s*["']?(?:stop|quit)`),
-  new RegExp(`\\bsystemctl\\b${words}\\bstop\\b${words}\\b${programs}`),
-  new RegExp(`\\b(?:service|invoke-rc\\.d|rc-service)\\s+${programs}\\s+stop`),
-];
+/** Ways to tell Nginx one thing: by its own option, by a service manager, by its init script. */
+function controlling(option: string, verbs: string): readonly RegExp[] {
+  return [
+    new RegExp(`\\b${programs}\\b${words}\\s-s\\s*["']?(?:${option})`),
+    new RegExp(
+      `\\bsystemctl\\b${words}\\b(?:${verbs})\\b${words}\\b${programs}`,
+    ),
+    new RegExp(
+      `(?:\\b(?:service|invoke-rc\\.d|rc-service)\\s+|/etc/init\\.d/)${programs}\\s+(?:${verbs})`,
+    ),
+  ];
+}
+
+const stops = controlling("stop|quit", "stop");
 
 /** So that something after it must start Nginx again. */
 export function stopsNginx(text: string): boolean {
-  return commandLines(text).some((line) => stops.some((one) => one.test(line)));
+  return commandLines(text).some((line) => isOneOf(stops, line));
 }
 
 const blindReloads: readonly RegExp[] = [
-  new RegExp(`\\b${programs}\\b${words}\\s-s\\s*["']?reload`),
-  new RegExp(
-    `\\bsystemctl\\b${words}\\b(?:reload|restart)\\b${words}\\b${programs}`,
-  ),
-  new RegExp(
-    `\\b(?:service|invoke-rc\\.d)\\s+${programs}\\s+(?:reload|force-reload|restart)`,
-  ),
-  new RegExp(`/etc/init\\.d/${programs}\\s+(?:reload|force-reload|restart)`),
+  ...controlling("reload", "reload|force-reload|restart"),
   new RegExp(
     `\\bp?kill(?:all)?\\b${words}-(?:s\\s*)?(?:SIG)?(?:HUP|1)\\b.*${programs}`,
   ),
 ];
 
 /** A container's Nginx is another one. */
-function reloadsBlindly(line: string): boolean {
+function isOneOf(patterns: readonly RegExp[], line: string): boolean {
   const isElsewhere = /\b(?:docker|podman|kubectl|nerdctl|lxc|ssh)\b/.test(
     line,
   );
-  return !isElsewhere && blindReloads.some((pattern) => pattern.test(line));
+  return !isElsewhere && patterns.some((pattern) => pattern.test(line));
 }
 
 /** The programs that an installed hook of livecert's names: Node.js and livecert itself. */

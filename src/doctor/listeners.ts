@@ -1,13 +1,9 @@
 /** Do the addresses at which Nginx hands out certificates answer from here? What they hand out is `status`'s to say. */
 import pMap from "p-map";
-import { readFileBounded } from "../adapters/files/read-file.ts";
-import { readCertificates } from "../adapters/tls/certificate.ts";
+import { readLeaf } from "../adapters/tls/leaf.ts";
 import { covers } from "../adapters/tls/covers.ts";
 import { probe, type Observation } from "../adapters/tls/probe.ts";
-import type {
-  Certificate,
-  KeyAlgorithm,
-} from "../core/certificate/certificate.ts";
+import { keyAlgorithmOf } from "../core/certificate/key-type.ts";
 import type {
   CertificateSource,
   NginxModel,
@@ -90,18 +86,6 @@ async function plan(
     hasSameSlot: () => false,
     localAddresses: host.localAddresses(),
   });
-}
-
-async function readLeaf(path: string): Promise<Certificate | null> {
-  const file = await readFileBounded(path);
-  if (file.kind !== "read") return null;
-  const reading = readCertificates(file.content);
-  return reading.kind === "read" ? (reading.certificates[0] ?? null) : null;
-}
-
-function keyAlgorithmOf(keyType: string): KeyAlgorithm {
-  if (keyType.startsWith("rsa")) return "rsa";
-  return keyType.startsWith("ec") ? "ecdsa" : "eddsa";
 }
 
 function onePerAddress(points: readonly ProbePoint[]): readonly ProbePoint[] {

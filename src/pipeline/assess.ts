@@ -2,10 +2,8 @@
  * Brings together what is on disk, what is served and what was recorded for certificate sources, and weighs the findings
  * against the certificate that clients are handed at present.
  */
-import { lstat } from "node:fs/promises";
-import { join } from "node:path";
 import pMap from "p-map";
-import { hopsOf } from "../adapters/files/hops.ts";
+import { newestLinkMs } from "../adapters/files/hops.ts";
 import { covers } from "../adapters/tls/covers.ts";
 import type { Certificate } from "../core/certificate/certificate.ts";
 import type { Evidence, Served } from "../core/decision/decide.ts";
@@ -32,15 +30,14 @@ import {
   type SourceFiles,
 } from "./examine.ts";
 import {
+  isOnlyInEdit,
   observe,
-  planProbes,
-  isNotLoaded,
   presentBundle,
   servedOf,
   type ObservedPoint,
-  type ProbePlan,
 } from "./observe.ts";
 import { presentLeaves, presentOf } from "./present.ts";
+import { planProbes, type ProbePlan } from "./probe-plan.ts";
 import type { World } from "./world.ts";
 
 /** A certificate source of one target, or a lineage that the target does not use (`source` is null then). */
@@ -269,33 +266,17 @@ async function evidenceOf(
       : "not-loaded";
   const startedMs = state.kind === "running" ? state.oldestWorkerStartMs : null;
   if (startedMs === null || examined.changedAt === null) return "not-loaded";
-  const switched = plan === null ? 0 : await switchedMs(examined.files);
-  if (startedMs <= Math.max(examined.changedAt.getTime(), switched))
+  const { certificate, key } = examined.files;
+  // A link may lead to an older file than before.
+  const switchedMs =
+    plan === null
+      ? 0
+      : await newestLinkMs(key === null ? [certificate] : [certificate, key]);
+  if (startedMs <= Math.max(examined.changedAt.getTime(), switchedMs))
     return "not-loaded";
-  return isOnlyInEdit(plan, points) ? "configuration-pending" : "loaded";
-}
-
-/** When a link on the way to the files was last made: it may lead to an older file than before. 0 without any. */
-async function switchedMs({ certificate, key }: SourceFiles): Promise<number> {
-  const paths = key === null ? [certificate] : [certificate, key];
-  const hops = (await Promise.all(paths.map(hopsOf))).flat();
-  const times = await Promise.all(
-    hops.map(async ({ directory, name }) => {
-      const stats = await lstat(join(directory, name)).catch(() => null);
-      return stats?.isSymbolicLink() === true ? stats.ctimeMs : 0;
-    }),
-  );
-  return Math.max(0, ...times);
-}
-
-/** Every point is one that Nginx does not have yet. */
-function isOnlyInEdit(
-  plan: ProbePlan | null,
-  points: readonly ObservedPoint[],
-): boolean {
-  return (
-    points.length > 0 && points.every(({ point }) => isNotLoaded(plan, point))
-  );
+  const isPending =
+    points.length > 0 && points.every((point) => isOnlyInEdit(plan, point));
+  return isPending ? "configuration-pending" : "loaded";
 }
 
 function copyFindings({

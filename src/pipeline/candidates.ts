@@ -1,10 +1,9 @@
 /** Which certificate sources of a target a run is about, and whose they are. */
 import { dirname, join } from "node:path";
 import { findArchivedCopy, isOutdated } from "../adapters/certbot/archive.ts";
-import { lineageOfPath, listLineages } from "../adapters/certbot/lineages.ts";
-import { readFileBounded } from "../adapters/files/read-file.ts";
-import { readCertificates } from "../adapters/tls/certificate.ts";
-import type { Certificate } from "../core/certificate/certificate.ts";
+import { lineageOfPath } from "../adapters/certbot/lineage-of-path.ts";
+import { listLineages } from "../adapters/certbot/lineages.ts";
+import { readLeaf } from "../adapters/tls/leaf.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { CertificateSource, NginxModel } from "../core/nginx/model.ts";
 import { certificateSources, isLegible } from "../core/nginx/sources.ts";
@@ -235,18 +234,12 @@ async function markCopies(
         ...candidate,
         lineage: copied.lineage,
         isOutdatedCopy,
-        supersededBy: isOutdatedCopy ? await presentLeaf(copied.lineage) : null,
+        supersededBy: isOutdatedCopy
+          ? await readLeaf(lineageFiles(copied.lineage).certificate)
+          : null,
       };
     }),
   );
-}
-
-/** null where it cannot be read. */
-async function presentLeaf(lineage: Lineage): Promise<Certificate | null> {
-  const reading = await readFileBounded(lineageFiles(lineage).certificate);
-  if (reading.kind !== "read") return null;
-  const found = readCertificates(reading.content);
-  return found.kind === "read" ? (found.certificates[0] ?? null) : null;
 }
 
 /** Those that Nginx loads from where a renewal does not reach. */

@@ -97,6 +97,7 @@ async function lookAgain(
   const loaded = plans.map(({ plan }) => ({
     ...plan,
     notLoaded: new Set<string>(),
+    supposedNotLoaded: new Set<string>(),
   }));
   const points = await observe(world, loaded, { times: looksAfterReload });
   return new Map(plans.map(({ one }, index) => [one, points[index] ?? []]));

@@ -1,6 +1,6 @@
 /** Nginx's test fails: which certificate source its words are about, told in terms of the user's files. */
 import pMap from "p-map";
-import { lineageOfPath } from "../adapters/certbot/lineages.ts";
+import { lineageOfPath } from "../adapters/certbot/lineage-of-path.ts";
 import type { Culprit } from "../core/report/explain.ts";
 import type { Candidate } from "./assess.ts";
 import { lineageFiles } from "./candidates.ts";

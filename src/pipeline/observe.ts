@@ -3,23 +3,12 @@
  * is unverified with its reason, never stale: a check that cries wolf is switched off.
  */
 import pMap from "p-map";
-import { readNow } from "../adapters/files/read-file.ts";
-import { readCertificates } from "../adapters/tls/certificate.ts";
-import { covers } from "../adapters/tls/covers.ts";
 import { probe, type Observation } from "../adapters/tls/probe.ts";
-import type { Bundle, KeyAlgorithm } from "../core/certificate/certificate.ts";
+import type { Bundle } from "../core/certificate/certificate.ts";
 import type { Evidence, Served } from "../core/decision/decide.ts";
-import type { Generation } from "../core/decision/record.ts";
-import type {
-  CertificateSource,
-  NginxModel,
-  ProbePoint,
-  UnprobeablePoint,
-} from "../core/nginx/model.ts";
-import { probePoints } from "../core/nginx/points.ts";
-import { selectServer, serverById } from "../core/nginx/selection.ts";
-import { keyFamily } from "../core/validation/pair.ts";
-import type { ConnectionEnds, Target } from "../ports.ts";
+import type { ProbePoint, UnprobeablePoint } from "../core/nginx/model.ts";
+import type { ConnectionEnds } from "../ports.ts";
+import type { ProbePlan } from "./probe-plan.ts";
 import type { World } from "./world.ts";
 
 /** What was seen at one point. */
@@ -44,119 +33,6 @@ export interface ObservedPoint {
   /** null where no handshake could be tried. */
   readonly point: ProbePoint | null;
   readonly sight: Sight;
-}
-
-/** Where one source must be seen. */
-export interface ProbePlan {
-  readonly target: Target;
-  readonly generation: Generation;
-  readonly expected: Bundle;
-  readonly points: readonly ProbePoint[];
-  readonly unprobeable: readonly UnprobeablePoint[];
-  /** All names of the source's blocks. */
-  readonly serverNames: readonly string[];
-  /** By a block that does not spell the name out. */
-  isServedByPattern(name: string): boolean;
-  /** Points that only the configuration on disk has. */
-  readonly notLoaded: ReadonlySet<string>;
-}
-
-export function planProbes(input: {
-  readonly target: Target;
-  readonly generation: Generation;
-  readonly model: NginxModel;
-  readonly loadedModel: NginxModel | null;
-  /** Of the configuration, that Nginx has not loaded. */
-  readonly pendingFiles: ReadonlySet<string>;
-  readonly source: CertificateSource;
-  readonly expected: Bundle;
-}): ProbePlan {
-  const { target, generation, model, loadedModel, source, expected } = input;
-  const planned = probePoints(model, source, {
-    covers: (name) => covers(expected.leaf, name),
-    subjectAltNames: expected.leaf.subjectAltNames,
-    keyAlgorithm: keyAlgorithmOf(expected.leaf.keyType),
-    hasSameSlot: (certificate) =>
-      keyFamilyAt(target, certificate) === keyFamily(expected.leaf.keyType),
-    localAddresses: target.localAddresses(),
-  });
-  const { points, unprobeable, serverNames } = planned;
-  const notLoaded = points.filter((point) =>
-    loadedModel === null
-      ? isWrittenIn(input.pendingFiles, model, point, source)
-      : !isAnsweredBy(loadedModel, model, point, source),
-  );
-  return {
-    target,
-    generation,
-    expected,
-    points,
-    unprobeable,
-    serverNames,
-    isServedByPattern: (name) => planned.isServedByPattern(name),
-    notLoaded: new Set(notLoaded.map(({ id }) => id)),
-  };
-}
-
-/** Only the configuration on disk has this point. */
-export function isNotLoaded(
-  plan: ProbePlan | null,
-  point: ObservedPoint["point"],
-): boolean {
-  return point !== null && plan?.notLoaded.has(point.id) === true;
-}
-
-/** null where the file cannot be read here. */
-function keyFamilyAt(target: Target, certificate: string): string | null {
-  const path = target.localPath(certificate);
-  const content = path === null ? null : readNow(path);
-  const found = content === null ? null : readCertificates(content);
-  const leaf = found?.kind === "read" ? found.certificates[0] : undefined;
-  return leaf === undefined ? null : keyFamily(leaf.keyType);
-}
-
-function keyAlgorithmOf(keyType: string): KeyAlgorithm {
-  if (keyType.startsWith("rsa")) return "rsa";
-  return keyType.startsWith("ec") ? "ecdsa" : "eddsa";
-}
-
-/** Whether what makes the point stands in one of these files, which is all that can be told of an unknown configuration. */
-function isWrittenIn(
-  files: ReadonlySet<string>,
-  model: NginxModel,
-  { serverId }: ProbePoint,
-  { certificate }: CertificateSource,
-): boolean {
-  const server = serverById(model, serverId);
-  return (
-    server !== undefined &&
-    (files.has(server.file) ||
-      server.pairs.some(
-        (pair) => pair.certificate === certificate && files.has(pair.file),
-      ))
-  );
-}
-
-/** Whether the configuration that Nginx runs hands out this source at this point too. */
-function isAnsweredBy(
-  loaded: NginxModel,
-  model: NginxModel,
-  point: ProbePoint,
-  source: CertificateSource,
-): boolean {
-  const context =
-    model.servers.find(({ id }) => id === point.serverId)?.context ?? "http";
-  const selected = selectServer(loaded, {
-    context,
-    address: point.listener,
-    servername: point.servername,
-  });
-  return (
-    selected.kind === "server" &&
-    selected.server.pairs.some(
-      (pair) => pair.certificate === source.certificate,
-    )
-  );
 }
 
 /** Probes every point of all plans, a bounded number at once; the results come in the order of the plans. */
@@ -311,15 +187,13 @@ function judge(
   isOurs: boolean | null,
 ): Sight {
   if (observation.kind === "unreachable") {
-    const reason = plan.notLoaded.has(point.id)
-      ? notLoadedYet
-      : observation.message;
+    const reason = editOf(plan, point, null) ?? observation.message;
     return { verdict: "unverified", bundle: null, isPresent: false, reason };
   }
   const bundle = observation.kind === "served" ? observation.bundle : null;
   if (bundle?.bundle256 === plan.expected.bundle256)
     return { verdict: "live", bundle };
-  const doubt = doubtAbout(plan, point, isOurs);
+  const doubt = doubtAbout(plan, point, { bundle, isOurs });
   if (doubt !== null)
     return { verdict: "unverified", bundle, isPresent: false, reason: doubt };
   if (observation.kind === "refused")
@@ -327,15 +201,51 @@ function judge(
   return { verdict: "stale", bundle: observation.bundle };
 }
 
-const notLoadedYet =
-  "not loaded yet: only the configuration on disk has this server block";
+/** Why nothing of the source may be served at the point; null where nothing speaks for that. */
+function editOf(
+  plan: ProbePlan,
+  { id }: ProbePoint,
+  seen: Bundle | null,
+): string | null {
+  if (plan.notLoaded.has(id))
+    return "not loaded yet: only the configuration on disk has this server block";
+  // Another version of the same certificate shows that the block is there.
+  return plan.supposedNotLoaded.has(id) && !isLike(seen, plan.expected)
+    ? "perhaps not loaded yet: the file of this server block was edited, and what Nginx runs is not known"
+    : null;
+}
+
+function isLike(seen: Bundle | null, { leaf }: Bundle): boolean {
+  const names = (one: readonly string[]): string => one.toSorted().join(" ");
+  return (
+    seen !== null &&
+    names(seen.leaf.subjectAltNames) === names(leaf.subjectAltNames)
+  );
+}
+
+/** The point is one that Nginx does not have yet, or seems not to have. */
+export function isOnlyInEdit(
+  plan: ProbePlan | null,
+  { point, sight }: ObservedPoint,
+): boolean {
+  return (
+    plan !== null &&
+    point !== null &&
+    (plan.notLoaded.has(point.id) ||
+      (plan.supposedNotLoaded.has(point.id) && sight.verdict === "unverified"))
+  );
+}
 
 function doubtAbout(
   plan: ProbePlan,
   point: ProbePoint,
-  isOurs: boolean | null,
+  {
+    bundle,
+    isOurs,
+  }: { readonly bundle: Bundle | null; readonly isOurs: boolean | null },
 ): string | null {
-  if (plan.notLoaded.has(point.id)) return notLoadedYet;
+  const edit = editOf(plan, point, bundle);
+  if (edit !== null) return edit;
   if (point.doubt !== null) return point.doubt;
   if (isOurs === false)
     return "answered by someone else: the socket belongs to another program";

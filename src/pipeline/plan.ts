@@ -19,7 +19,7 @@ import {
 import { findCulprits } from "./culprits.ts";
 import { discover, type Discovery } from "./discover.ts";
 import { notKnownToBeServed } from "./known.ts";
-import { isNotLoaded } from "./observe.ts";
+import { isOnlyInEdit } from "./observe.ts";
 import { rolledBackFiles } from "./publish/publish.ts";
 import { situate } from "./situation.ts";
 import type { TargetRun } from "./target-run.ts";
@@ -221,10 +221,10 @@ function obstaclesFor(
  */
 function isServedNowhere({ points, plan }: Assessment): boolean {
   const seen = points.filter(
-    ({ sight, point }) =>
-      sight.verdict === "stale" ||
-      sight.verdict === "live" ||
-      isNotLoaded(plan, point),
+    (point) =>
+      point.sight.verdict === "stale" ||
+      point.sight.verdict === "live" ||
+      isOnlyInEdit(plan, point),
   );
   return (
     seen.length > 0 &&

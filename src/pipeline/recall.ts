@@ -1,7 +1,6 @@
 /** What state and files say of certificates that another run has dealt with: neither Nginx nor a client is asked. */
 import pMap from "p-map";
-import { readFileBounded } from "../adapters/files/read-file.ts";
-import { readCertificates } from "../adapters/tls/certificate.ts";
+import { readLeaf } from "../adapters/tls/leaf.ts";
 import type { Certificate } from "../core/certificate/certificate.ts";
 import { isFailure, worstOf, type Outcome } from "../core/decision/outcome.ts";
 import type { SourceRecord } from "../core/decision/record.ts";
@@ -174,11 +173,4 @@ function probesNow(
           error: null,
         },
   );
-}
-
-async function readLeaf(path: string): Promise<Certificate | null> {
-  const file = await readFileBounded(path);
-  if (file.kind !== "read") return null;
-  const reading = readCertificates(file.content);
-  return reading.kind === "read" ? (reading.certificates[0] ?? null) : null;
 }

@@ -22,16 +22,20 @@ import type { Finding } from "../core/validation/finding.ts";
 import type { Concluded, TargetResult } from "./conclude.ts";
 import { presentBundle, seenAgain } from "./observe.ts";
 import { reportProbes } from "./report-probes.ts";
-import { unjudgedTargets } from "./unjudged.ts";
+import type { Unjudged } from "./unjudged.ts";
 import type { RunRequest, World } from "./world.ts";
 
 export function reportRun(
   world: World,
   request: RunRequest,
-  results: readonly TargetResult[],
-  publications: readonly PublicationReport[],
-  warnings: readonly string[],
+  found: {
+    readonly results: readonly TargetResult[];
+    readonly unjudged: readonly Unjudged[];
+    readonly publications: readonly PublicationReport[];
+    readonly warnings: readonly string[];
+  },
 ): RunDocument {
+  const { results, unjudged, publications, warnings } = found;
   const lineages = reportLineages(
     world,
     results.flatMap(({ concluded }) => concluded),
@@ -40,13 +44,9 @@ export function reportRun(
   return document(world, request, {
     lineages,
     publications,
-    ofTargets: isSilent
-      ? unjudgedTargets(results, request).flatMap(
-          ({ outcome }) => outcome ?? [],
-        )
-      : [],
+    ofTargets: isSilent ? unjudged.flatMap(({ outcome }) => outcome ?? []) : [],
     reloads: results.reduce((sum, { reloads }) => sum + reloads, 0),
-    nginx: reportNginx(results, request),
+    nginx: reportNginx(results, unjudged),
     warnings: [
       ...new Set([
         ...results.flatMap((result) => result.warnings),
@@ -59,7 +59,7 @@ export function reportRun(
 /** Of all targets together; several are told apart by their probes. The master is the first target's. */
 function reportNginx(
   results: readonly TargetResult[],
-  request: RunRequest,
+  unjudged: readonly Unjudged[],
 ): NginxReport | null {
   const discovery = results[0]?.discovery;
   if (discovery === undefined) return null;
@@ -70,7 +70,7 @@ function reportNginx(
     configPending: results.flatMap(pendingNow),
     draining: drainingNow(results),
     errors: results.flatMap((result) => result.discovery.errors),
-    unjudged: unjudgedTargets(results, request).map(({ target }) => target),
+    unjudged: unjudged.map(({ target }) => target),
   };
 }
 

@@ -59,12 +59,20 @@ export async function run(
       );
   if (!request.isDryRun) await kept?.save();
   const hints = unusedHints(world, results);
-  return reportRun(world, request, results, reports, [
-    ...warnings,
-    ...unwritten,
-    ...unjudgedWarnings(results, request),
-    ...hints,
-  ]);
+  const unjudged = unjudgedTargets(results, request);
+  // Of a single target the words of Nginx tell it.
+  const untold = results.length < 2 ? [] : unjudged;
+  return reportRun(world, request, {
+    results,
+    unjudged,
+    publications: reports,
+    warnings: [
+      ...warnings,
+      ...unwritten,
+      ...untold.map(({ target, reason }) => `${target}: ${reason}`),
+      ...hints,
+    ],
+  });
 }
 
 /** Where one target uses a lineage, the others have nothing to say of it, whatever state they are in. */
@@ -84,17 +92,6 @@ function leaveToUsers(
         candidate.source !== null || !used.has(candidate.lineage?.path),
     ),
   }));
-}
-
-/** Of a single target the words of Nginx tell it. */
-function unjudgedWarnings(
-  results: readonly TargetResult[],
-  request: RunRequest,
-): readonly string[] {
-  if (results.length < 2) return [];
-  return unjudgedTargets(results, request).map(
-    ({ target, reason }) => `${target}: ${reason}`,
-  );
 }
 
 async function recordAll(

@@ -1,6 +1,6 @@
 /** One run of the watcher, through the same pipeline and the same lock as everybody's. */
 import { basename } from "node:path";
-import { isMeantBy } from "../adapters/certbot/lineages.ts";
+import { isMeantBy } from "../adapters/certbot/lineage-of-path.ts";
 import type { PendingEntry } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { RunDocument } from "../core/report/document.ts";

@@ -2,10 +2,8 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import pMap from "p-map";
-import {
-  canonicalLineage,
-  listLineages,
-} from "../adapters/certbot/lineages.ts";
+import { canonicalLineage } from "../adapters/certbot/lineage-of-path.ts";
+import { listLineages } from "../adapters/certbot/lineages.ts";
 import { hopsOf } from "../adapters/files/hops.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import type { NginxModel } from "../core/nginx/model.ts";

@@ -10,6 +10,7 @@ import {
 } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { serveTogether } from "../support/serve.ts";
 import { servedFingerprint } from "../support/client.ts";
 import { HostBed, type Pair } from "../support/host.ts";
 import { lineageFiles } from "../support/lineage.ts";
@@ -220,15 +221,7 @@ describe("a key that is a directory", () => {
     await using host = await HostBed.create();
     const pair = await host.renew("a.test");
     await host.renew("b.test");
-    const address = await host.nginx.address();
-    await host.nginx.configure({
-      http: serverBlock({
-        listen: [`${address} ssl`],
-        names: ["a.test"],
-        pairs: [pair],
-      }),
-    });
-    await host.nginx.start();
+    const address = await serveTogether(host, ["a.test"], [pair]);
     await host.renew("a.test");
     await unlink(host.certbot.live("b.test", "privkey"));
     await mkdir(host.certbot.live("b.test", "privkey"));
@@ -298,15 +291,7 @@ describe("a certificate that lost a served name", () => {
   it("is not valid, whatever its files are", async () => {
     await using host = await HostBed.create();
     const pair = await host.renew("a.test");
-    const address = await host.nginx.address();
-    await host.nginx.configure({
-      http: serverBlock({
-        listen: [`${address} ssl`],
-        names: ["a.test"],
-        pairs: [pair],
-      }),
-    });
-    await host.nginx.start();
+    await serveTogether(host, ["a.test"], [pair]);
     await host.certbot.write("a.test", await host.files(["b.test"]));
     const { lineages } = await host.livecert.document(["status"]);
     expect(lineages).toMatchObject([{ outcome: "rejected", valid: false }]);
@@ -396,15 +381,7 @@ describe("a leaf that a private root signed itself", () => {
     const { root, rootFile } = host.pki;
     const leaf = await root.leaf({ names: ["a.test"] });
     await host.certbot.write("a.test", lineageFiles(leaf));
-    const address = await host.nginx.address();
-    await host.nginx.configure({
-      http: serverBlock({
-        listen: [`${address} ssl`],
-        names: ["a.test"],
-        pairs: [host.pair("a.test")],
-      }),
-    });
-    await host.nginx.start();
+    await serveTogether(host, ["a.test"], [host.pair("a.test")]);
     const environment = { ...process.env, NODE_EXTRA_CA_CERTS: rootFile };
     const status = await host.livecert.document(["status"], { environment });
     expect(status).toMatchObject({ outcome: "live" });
@@ -416,15 +393,7 @@ describe("two certificates with one type of key in a server block", () => {
     await using host = await HostBed.create();
     const first = await host.renew("a.test", { names: ["x.test"] });
     const last = await host.renew("b.test", { names: ["x.test"] });
-    const address = await host.nginx.address();
-    await host.nginx.configure({
-      http: serverBlock({
-        listen: [`${address} ssl`],
-        names: ["x.test"],
-        pairs: [first, last],
-      }),
-    });
-    await host.nginx.start();
+    await serveTogether(host, ["x.test"], [first, last]);
     const deployed = await host.livecert.document(["deploy"]);
     expect(deployed).toMatchObject({ exitCode: 0, reloads: 0 });
     expect(deployed.lineages).toMatchObject([
@@ -516,15 +485,7 @@ describe("a name that a renewal has lost", () => {
   ])("is a regression where %s served it", async (_, names, outcome) => {
     await using host = await HostBed.create();
     const pair = await host.renew("a.test", { names: ["a.test", "b.test"] });
-    const address = await host.nginx.address();
-    await host.nginx.configure({
-      http: serverBlock({
-        listen: [`${address} ssl`],
-        names,
-        pairs: [pair],
-      }),
-    });
-    await host.nginx.start();
+    await serveTogether(host, names, [pair]);
     await host.renew("a.test", { names: ["a.test"] });
     const document = await host.livecert.document(["deploy"]);
     expect(document).toMatchObject({ outcome });

@@ -408,6 +408,17 @@ describe("a server block that was edited and not loaded", () => {
     },
   );
 
+  it("excuses no old version of the certificate where what Nginx runs is not known", async () => {
+    await using bed = await serve();
+    const { host, address, pair } = bed;
+    await host.renew("a.test");
+    await host.nginx.configure({ http: block(address, pair, "return 503;") });
+    const document = await host.livecert.document(["status"]);
+    expect(document).toMatchObject({ outcome: "stale", exitCode: 6 });
+    expect(document.lineages[0]?.probes).toMatchObject([{ verdict: "stale" }]);
+    expect(document.nginx?.configPending).toEqual([host.nginx.configuration]);
+  });
+
   it("is put live by a retry once the files have been quiet", async () => {
     await using bed = await serve();
     const { host, address, pair } = bed;

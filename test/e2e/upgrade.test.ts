@@ -1,9 +1,9 @@
 /** What an older livecert has understood of a configuration does not bind a newer one. */
 import { describe, expect, it } from "vitest";
+import { serveTogether } from "../support/serve.ts";
 import { createLog } from "../../src/adapters/log/log.ts";
 import { openStore } from "../../src/adapters/store/store.ts";
 import { HostBed } from "../support/host.ts";
-import { serverBlock } from "../support/nginx.ts";
 
 const log = createLog({
   level: "silent",
@@ -16,15 +16,7 @@ describe("the kept model of an unchanged configuration", () => {
   it("is used by the livecert that made it, and read anew by any other", async () => {
     await using host = await HostBed.create();
     const pair = await host.renew("a.test");
-    const address = await host.nginx.address();
-    await host.nginx.configure({
-      http: serverBlock({
-        listen: [`${address} ssl`],
-        names: ["a.test"],
-        pairs: [pair],
-      }),
-    });
-    await host.nginx.start();
+    await serveTogether(host, ["a.test"], [pair]);
     await host.livecert.document(["deploy"]);
     const { stateDirectory: stateDir } = host.livecert;
     const store = await openStore({ stateDir, log });

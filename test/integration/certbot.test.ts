@@ -31,9 +31,11 @@ import {
 } from "../../src/adapters/certbot/archive.ts";
 import { readHookEnvironment } from "../../src/adapters/certbot/environment.ts";
 import {
-  findLineage,
   isMeantBy,
   lineageOfPath,
+} from "../../src/adapters/certbot/lineage-of-path.ts";
+import {
+  findLineage,
   listLineages,
 } from "../../src/adapters/certbot/lineages.ts";
 import {

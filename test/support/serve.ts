@@ -43,6 +43,19 @@ export async function serveNames(
   return address;
 }
 
+/** Starts Nginx with one server block for all these names, on an address of its own; answers with that. */
+export async function serveTogether(
+  host: HostBed,
+  names: readonly string[],
+  pairs: readonly Pair[],
+): Promise<string> {
+  const address = await host.nginx.address();
+  const listen = [`${address} ssl`];
+  await host.nginx.configure({ http: serverBlock({ listen, names, pairs }) });
+  await host.nginx.start();
+  return address;
+}
+
 /** Waits until a client is handed what is on disk. */
 export async function goesLive(
   host: HostBed,

@@ -41,3 +41,15 @@ export async function hopsOf(path: string): Promise<readonly Hop[]> {
 function namesOf(path: string): string[] {
   return path.split("/").filter((name) => name !== "" && name !== ".");
 }
+
+/** When a link on the way to one of these files was last made, in ms since the epoch; 0 where there is none. */
+export async function newestLinkMs(paths: readonly string[]): Promise<number> {
+  const hops = (await Promise.all(paths.map(hopsOf))).flat();
+  const times = await Promise.all(
+    hops.map(async ({ directory, name }) => {
+      const stats = await lstat(join(directory, name)).catch(() => null);
+      return stats?.isSymbolicLink() === true ? stats.ctimeMs : 0;
+    }),
+  );
+  return Math.max(0, ...times);
+}

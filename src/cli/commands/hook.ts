@@ -1,6 +1,6 @@
 import { runningCertbot } from "../../adapters/certbot/at-work.ts";
 import { readHookEnvironment } from "../../adapters/certbot/environment.ts";
-import { canonicalLineage } from "../../adapters/certbot/lineages.ts";
+import { canonicalLineage } from "../../adapters/certbot/lineage-of-path.ts";
 import { readRenewalConfiguration } from "../../adapters/certbot/renewal.ts";
 import { currentVersion } from "../../adapters/certbot/snapshot.ts";
 import { tellSyslog } from "../../adapters/log/syslog.ts";

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { lineageOfPath } from "../../adapters/certbot/lineages.ts";
+import { lineageOfPath } from "../../adapters/certbot/lineage-of-path.ts";
 import { readStream } from "../../adapters/files/read-stream.ts";
 import { composeWorld } from "../../compose.ts";
 import type { NginxModel } from "../../core/nginx/model.ts";

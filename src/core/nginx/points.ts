@@ -1,18 +1,24 @@
 import type { KeyAlgorithm } from "../certificate/certificate.ts";
-import { isIpAddress } from "./address.ts";
 import type {
   CertificatePair,
   CertificateSource,
-  Listener,
   NginxModel,
   ProbePoint,
   ServerBlock,
   UnprobeablePoint,
 } from "./model.ts";
-import { canBeSent, readServerName } from "./names.ts";
-import type { ServerName } from "./names.ts";
+import { canBeSent } from "./names.ts";
+import {
+  inventedLabel,
+  isServedByPattern,
+  isServing,
+  leadsHere,
+  namesServedAt,
+  serverNames,
+  type Place,
+} from "./places.ts";
 import { reach } from "./reach.ts";
-import { bareServersAt, selectServer, serverById } from "./selection.ts";
+import { serverById } from "./selection.ts";
 
 /** What probe points depend on besides the configuration. */
 export interface ProbeContext {
@@ -72,20 +78,10 @@ export function probePoints(
     ),
     serverNames: [...new Set(names)],
     isServedByPattern: (name) =>
-      places
-        .filter((place) => isServing(place) && namesByPattern(place))
-        .some((place) => isServedHere(place, name.toLowerCase())),
+      places.some(
+        (place) => isServing(place) && isServedByPattern(place, name),
+      ),
   };
-}
-
-interface Place {
-  readonly model: NginxModel;
-  readonly server: ServerBlock;
-  readonly listener: Listener;
-}
-
-function isServing({ listener }: Place): boolean {
-  return listener.ssl || listener.quic;
 }
 
 /** How a client on this machine meets a place. */
@@ -255,21 +251,6 @@ function chooseSni(place: Place, context: ProbeContext): Sni {
   return { kind: "none", reason, leading };
 }
 
-function leadsHere(
-  { model, server, listener }: Place,
-  servername: string | null,
-): boolean {
-  const selected = selectServer(model, {
-    context: server.context,
-    address: listener.address,
-    servername,
-  });
-  return selected.kind === "server" && selected.server.id === server.id;
-}
-
-/** A label that nobody has a server block for. */
-const inventedLabel = "certprobe";
-
 /** What can be sent to reach the block, in the order of its names. */
 function candidates(
   { model, server }: Place,
@@ -292,64 +273,9 @@ function candidates(
     .filter(canBeSent);
 }
 
-function serverNames(
-  { serverNames: written }: ServerBlock,
-  hostname: string,
-): readonly ServerName[] {
-  return written.flatMap((name) => readServerName(name, hostname) ?? []);
-}
-
 function certifiedNames(subjectAltNames: readonly string[]): readonly string[] {
   return subjectAltNames
     .filter((name) => name.startsWith("DNS:"))
     .map((name) => name.slice("DNS:".length).toLowerCase())
     .map((name) => name.replace(/^\*\./, `${inventedLabel}.`));
-}
-
-/** Names for which this place hands out its certificate: the block's own, and those of blocks that have none. */
-function namesServedAt(place: Place): readonly string[] {
-  const { model, server, listener } = place;
-  const borrowing = listener.default
-    ? bareServersAt(model, server.context, listener.address)
-    : [];
-  return [server, ...borrowing].flatMap((block) =>
-    serverNames(block, model.hostname).flatMap((name) =>
-      servedNames(name).filter((served) => isServedHere(place, served)),
-    ),
-  );
-}
-
-/** Of a block with names of its own the others are not meant to be served, although a default server answers for them. */
-function namesByPattern({ model, server }: Place): boolean {
-  const names = serverNames(server, model.hostname);
-  const spelt = names
-    .flatMap(servedNames)
-    .filter((name) => /[a-z0-9]/.test(name));
-  const isPattern = names.some(
-    ({ kind }) => kind === "trailing" || kind === "regex",
-  );
-  return isPattern || spelt.length === 0;
-}
-
-function servedNames(name: ServerName): readonly string[] {
-  switch (name.kind) {
-    case "exact":
-      return [name.name];
-    case "leading": {
-      const wildcard = `*.${name.suffix}`;
-      return name.bare ? [name.suffix, wildcard] : [wildcard];
-    }
-    case "trailing":
-    case "regex":
-      return [];
-  }
-}
-
-/** A client that asks for an address sends no SNI. */
-function isServedHere(place: Place, name: string): boolean {
-  if (isIpAddress(name)) {
-    return leadsHere(place, null);
-  }
-  const sent = name.replace(/^\*\./, `${inventedLabel}.`);
-  return canBeSent(sent) && /[a-z0-9]/.test(name) && leadsHere(place, sent);
 }

@@ -3,6 +3,7 @@ import {
   fieldsSchema,
   invalid,
   readFields,
+  sharedName,
   type EntryReading,
   type EntryType,
   type RawEntry,
@@ -91,7 +92,8 @@ const chats = ["slack", "mattermost", "discord"] as const;
 
 export const channelEntry: EntryType<Channel> = {
   read: readChannel,
-  refuse: sharedName,
+  // What waits to be sent is kept by the channel's name.
+  refuse: (channels) => sharedName(channels.map(({ name }) => name)),
   schema: {
     oneOf: [
       fieldsSchema("email", emailFields, ["from", "to", "host"]),
@@ -103,15 +105,6 @@ export const channelEntry: EntryType<Channel> = {
     ],
   },
 };
-
-/** What waits to be sent is kept by the channel's name. */
-function sharedName(channels: readonly Channel[]): string | null {
-  const names = channels.map(({ name }) => name);
-  const shared = names.find((name, index) => names.indexOf(name) < index);
-  return shared === undefined
-    ? null
-    : `two of them are called ${shared}: give each a name of its own`;
-}
 
 function readChannel(raw: RawEntry, base: string): EntryReading<Channel> {
   switch (raw["kind"]) {

@@ -230,3 +230,11 @@ const fieldSchemas: Readonly<Record<FieldType, object>> = {
     ],
   },
 };
+
+/** For `refuse`: where each entry needs a name of its own. */
+export function sharedName(names: readonly string[]): string | null {
+  const shared = names.find((name, index) => names.indexOf(name) < index);
+  return shared === undefined
+    ? null
+    : `two of them are called ${shared}: give each a name of its own`;
+}

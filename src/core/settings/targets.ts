@@ -3,6 +3,7 @@ import {
   fieldsSchema,
   invalid,
   readFields,
+  sharedName,
   type EntryReading,
   type EntryType,
   type RawEntry,
@@ -86,7 +87,7 @@ const commandFields = {
 
 export const targetEntry: EntryType<TargetSetting> = {
   read: readTarget,
-  refuse: sharedName,
+  refuse,
   schema: {
     oneOf: [
       fieldsSchema("host", hostFields, []),
@@ -103,20 +104,16 @@ export const targetEntry: EntryType<TargetSetting> = {
 };
 
 /** The state keeps what is known of each by its name. Containers of one name at two engines are told apart when found. */
-function sharedName(targets: readonly TargetSetting[]): string | null {
-  const named = targets.filter((one) => one.kind !== "container");
-  const names = named.map(({ name }) => name);
+function refuse(targets: readonly TargetSetting[]): string | null {
+  const names = targets.flatMap((one) =>
+    one.kind === "container" ? [] : [one.name],
+  );
   const containers = targets.flatMap((one) =>
     one.kind === "container" && one.select.by === "name"
       ? [one.select.name]
       : [],
   );
-  const shared = names.find(
-    (name, index) => names.indexOf(name) < index || containers.includes(name),
-  );
-  return shared === undefined
-    ? null
-    : `two of them are called ${shared}: give each a name of its own`;
+  return sharedName([...new Set(containers), ...names]);
 }
 
 function readTarget(raw: RawEntry, base: string): EntryReading<TargetSetting> {

@@ -1,5 +1,6 @@
 /** Rules about a certificate file and a key file together. */
 import type { Certificate } from "../certificate/certificate.ts";
+import { keyFamily } from "../certificate/key-type.ts";
 import { ruleFinding } from "./catalogue.ts";
 import type { Finding } from "./finding.ts";
 
@@ -57,11 +58,6 @@ function leafNotFirst(file: string, position: number): Finding {
     message: `the leaf is certificate ${position} of ${file}; Nginx takes the first one for it`,
     hint: "put the leaf first, then its issuer, then the issuer's issuer",
   });
-}
-
-/** `rsa-2048` → `rsa`, `rsa-pss-2048` → `rsa-pss`, `ec-p256` → `ec`: one slot each in OpenSSL's server. */
-export function keyFamily(keyType: string): string {
-  return keyType.startsWith("ec-") ? "ec" : keyType.replace(/-\d+$/, "");
 }
 
 export function encryptedKeyFinding(facts: {

@@ -2,7 +2,8 @@
  * Publish: puts sound certificates where other services expect them, before any Nginx is looked at, since it may be one of
  * those services. What is published already and what a person has taken back is left alone.
  */
-import { findLineage, isMeantBy } from "../../adapters/certbot/lineages.ts";
+import { isMeantBy } from "../../adapters/certbot/lineage-of-path.ts";
+import { findLineage } from "../../adapters/certbot/lineages.ts";
 import { warningsOf } from "../../adapters/store/failure.ts";
 import type { Lineage } from "../../core/lineage/lineage.ts";
 import type { PublicationReport } from "../../core/report/document.ts";

@@ -360,6 +360,9 @@ install() {
   place_hooks
   [ "$timer" = no ] || place_follow_up
   save_manifest
+  [ "$certbot_dir" = /etc/letsencrypt ] ||
+    printf 'hint: livecert looks at /etc/letsencrypt until /etc/livecert/livecert.yaml says otherwise: certbot-dir: %s\n' \
+      "$certbot_dir"
   [ "$dry_run" = yes ] || printf 'next: %s doctor\n' "$launcher"
 }
 
@@ -384,7 +387,28 @@ uninstall() {
   else
     printf 'nothing is installed below %s\n' "$root$prefix"
   fi
+  name_callers
   remove_state
+}
+
+# What people wrote themselves, and Certbot would go on to run.
+name_callers() {
+  for file in "$root$certbot_dir"/cli.ini "$root$certbot_dir"/renewal/*.conf; do
+    name_caller "$file" '^[[:space:]]*[a-z_-]*hook[[:space:]]*=.*livecert'
+  done
+  for file in "$root$certbot_dir"/renewal-hooks/*/*; do
+    case $file in
+    *~) continue ;;
+    esac
+    [ ! -x "$file" ] || is_ours "${file#"$root"}" || name_caller "$file" '^[^#]*livecert'
+  done
+}
+
+# name_caller FILE PATTERN
+name_caller() {
+  if [ -f "$1" ] && grep -q "$2" "$1"; then
+    printf 'hint: Certbot still calls livecert by %s\n' "$1"
+  fi
 }
 
 remove_state() {

@@ -11,7 +11,13 @@ export interface Invocation<Arguments> {
   readonly command: string;
   readonly arguments: Arguments;
   readonly settings: Settings;
-  /** The same, one value per row of the option table. */
+  /**
+   * Reads the settings again, as the configuration file is now; from then on the log has its level by them.
+   *
+   * @throws LivecertError as at the start of the program
+   */
+  readonly readSettings: () => Promise<Settings>;
+  /** The same as `settings`, one value per row of the option table. */
   readonly values: OptionValues;
   /** Where each setting came from. */
   readonly origins: Origins;

@@ -133,11 +133,17 @@ function call(
     throw new Error(`undeclared command: ${line.command}`);
   const { environment, workingDirectory, readStdin, signal, now } = process;
   const { leaveNoTrace } = process;
+  const readSettings = async () => {
+    const read = await loadSettings(line, environment, workingDirectory);
+    log.setLevel(read.settings.logLevel);
+    return read.settings;
+  };
   const output = (stream: Stream) =>
     createOutput(stream, environment, alphabetOf(process));
   return command.call(line, {
     command: line.command,
     settings,
+    readSettings,
     values,
     origins,
     log,

@@ -9,14 +9,6 @@ import { candidatesOf } from "./candidates.ts";
 import { sourceId, type SourceFiles } from "./examine.ts";
 import type { World } from "./world.ts";
 
-/** A lineage's directory, or the certificate file of a source that is no lineage. */
-export function subjectOf(one: {
-  readonly lineage: Lineage | null;
-  readonly certificate: string | null;
-}): string {
-  return one.lineage?.path ?? one.certificate ?? "";
-}
-
 /** The sources of the configurations that were last seen; null where there never was one. */
 export async function rememberedCandidates(
   world: World,

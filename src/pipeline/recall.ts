@@ -2,13 +2,13 @@
 import pMap from "p-map";
 import { readLeaf } from "../adapters/tls/leaf.ts";
 import type { Certificate } from "../core/certificate/certificate.ts";
+import { subjectOf } from "../core/lineage/subject.ts";
 import { isFailure, worstOf, type Outcome } from "../core/decision/outcome.ts";
 import type { SourceRecord } from "../core/decision/record.ts";
 import type { Board, BoardEntry } from "../core/report/board.ts";
 import type { LineageReport, ServedReport } from "../core/report/document.ts";
 import type { Candidate } from "./assess.ts";
 import { sourceId } from "./examine.ts";
-import { subjectOf } from "./pending.ts";
 import { renewalDueOf, reportLeaf } from "./report.ts";
 import type { World } from "./world.ts";
 

@@ -3,12 +3,13 @@ import { basename } from "node:path";
 import { isMeantBy } from "../adapters/certbot/lineage-of-path.ts";
 import type { PendingEntry } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
+import { subjectOf } from "../core/lineage/subject.ts";
 import type { RunDocument } from "../core/report/document.ts";
 import type { Work } from "../core/schedule/schedule.ts";
 import type { Candidate } from "../pipeline/assess.ts";
 import { notKnownToBeServed } from "../pipeline/known.ts";
 import { lockedRun } from "../pipeline/locked-run.ts";
-import { pendingNow, subjectOf } from "../pipeline/pending.ts";
+import { pendingNow } from "../pipeline/pending.ts";
 import type { Scope, World } from "../pipeline/world.ts";
 import type { Sources } from "./surroundings.ts";
 

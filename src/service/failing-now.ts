@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { PendingEntry } from "../core/decision/record.ts";
 import type { RunDocument } from "../core/report/document.ts";
-import { subjectOf } from "../pipeline/pending.ts";
+import { subjectOf } from "../core/lineage/subject.ts";
 import type { Failing } from "./failing.ts";
 
 /** Of each subject the last one. */

@@ -1,6 +1,7 @@
 /** What the watcher knows, kept from run to run: nobody who asks it causes a handshake. */
 import type { JournalEntry } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
+import { subjectOf } from "../core/lineage/subject.ts";
 import type { LastSeen } from "../core/metrics/families.ts";
 import { noTotals, type Totals } from "../core/metrics/totals.ts";
 import {
@@ -13,7 +14,6 @@ import type { RunDocument } from "../core/report/document.ts";
 import { lastFailures } from "../core/report/events.ts";
 import type { Candidate } from "../pipeline/assess.ts";
 import { totalsId } from "../pipeline/count.ts";
-import { subjectOf } from "../pipeline/pending.ts";
 import { recall } from "../pipeline/recall.ts";
 import type { World } from "../pipeline/world.ts";
 

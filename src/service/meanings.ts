@@ -20,6 +20,8 @@ export interface Surroundings {
 export type Meaning =
   /** Lineages have come or gone. */
   | { readonly kind: "lineages" }
+  /** A run, of anybody, has recorded what failed, or that it fails no more. */
+  | { readonly kind: "pending" }
   /** `names`: only these entries matter; null: all. */
   | {
       readonly kind: "subject";
@@ -62,7 +64,9 @@ export function toKnown(surroundings: Surroundings): Known {
 export function placesOf({ meanings }: Known): readonly Place[] {
   return [...meanings].map(([directory, all]) => ({
     directory,
-    manner: all.some(({ kind }) => kind !== "subject") ? "coarse" : "plain",
+    manner: all.every(({ kind }) => kind === "subject" || kind === "pending")
+      ? "plain"
+      : "coarse",
   }));
 }
 
@@ -72,6 +76,8 @@ export function isMeant(meaning: Meaning, name: string | null): boolean {
   switch (meaning.kind) {
     case "lineages":
       return name !== "README";
+    case "pending":
+      return name.endsWith(".json");
     case "subject":
       return meaning.names?.includes(name) ?? name !== "README";
     case "configuration":

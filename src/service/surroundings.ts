@@ -6,10 +6,11 @@ import { canonicalLineage } from "../adapters/certbot/lineage-of-path.ts";
 import { listLineages } from "../adapters/certbot/lineages.ts";
 import { hopsOf } from "../adapters/files/hops.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
+import { subjectOf } from "../core/lineage/subject.ts";
 import type { NginxModel } from "../core/nginx/model.ts";
 import type { Candidate } from "../pipeline/assess.ts";
 import { sourceId } from "../pipeline/examine.ts";
-import { rememberedCandidates, subjectOf } from "../pipeline/pending.ts";
+import { rememberedCandidates } from "../pipeline/pending.ts";
 import type { Meaning, Surroundings } from "./meanings.ts";
 import type { World } from "../pipeline/world.ts";
 import type { Target } from "../ports.ts";
@@ -37,6 +38,7 @@ export async function lookAround(
     meanings.set(directory, [...(meanings.get(directory) ?? []), meaning]);
   };
   mean(live, { kind: "lineages" });
+  mean(world.store.pending.directory, { kind: "pending" });
   const paths = new Set([
     ...lineages.map(({ path }) => path),
     ...(await directoriesIn(live)),

@@ -9,6 +9,7 @@ import {
   type Refused,
   type Watching,
 } from "../adapters/watcher/watching.ts";
+import { subjectOf } from "../core/lineage/subject.ts";
 import type { WatcherReport } from "../core/report/document.ts";
 import type { Telling } from "../core/schedule/retries.ts";
 import { rhythmOf } from "../core/schedule/rhythm.ts";
@@ -42,6 +43,8 @@ import { tellAll, tellRefused, type Alarm } from "./tell.ts";
 export interface WatchOptions extends AnnouncerOptions {
   /** Ends the service. */
   readonly signal: AbortSignal;
+  /** Ends this watch for another one with other settings, once the step under way has come to its end. */
+  readonly successor: AbortSignal;
   readonly openStore: () => Promise<Store>;
   /** Calls back for every wish to look everything through now. */
   readonly onAsked: (callback: () => void) => void;
@@ -57,7 +60,7 @@ const aMomentMs = 1_000;
 /** Timers are asked again at least this often, so that a clock that was set does not matter for long. */
 const longestSleepMs = 3_600_000;
 
-/** Returns when the service was told to end and has done so. */
+/** Returns when it was told to end and has done so. */
 export async function watch(options: WatchOptions): Promise<void> {
   await using loop = new WatchLoop(options);
   await loop.untilStopped();
@@ -78,6 +81,7 @@ class WatchLoop implements AsyncDisposable {
   /** What is found out about the surroundings is believed in the order in which it was asked for. */
   #turn: Promise<unknown> = Promise.resolve();
   #rearming: Promise<void> | null = null;
+  #recollecting: Promise<void> | null = null;
   /** Directories that the kernel does not watch, not told yet. */
   readonly #refused: Refused[] = [];
   #lastRun: WatcherReport["lastRun"] = null;
@@ -100,9 +104,10 @@ class WatchLoop implements AsyncDisposable {
   }
 
   async untilStopped(): Promise<void> {
-    const { signal, log, notifier, onAsked } = this.#options;
+    const { signal, successor, log, notifier, onAsked } = this.#options;
     const stopped = new Promise<void>((resolve, reject) => {
-      signal.addEventListener("abort", () => resolve(), { once: true });
+      for (const end of [signal, successor])
+        end.addEventListener("abort", () => resolve(), { once: true });
       this.#giveUp = reject;
     });
     onAsked(() => this.#onAsked());
@@ -115,23 +120,40 @@ class WatchLoop implements AsyncDisposable {
     await this.#announcer.serve();
     await notifier?.send({ READY: "1" });
     this.#feedWatchdog();
-    if (!signal.aborted) this.#dispatch({ kind: "started" });
+    this.#dispatch({ kind: "started" });
     // The first run may have to wait; that the service is there is told before.
     await this.#announce();
     await stopped;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { notifier, log } = this.#options;
+    const { signal, successor, notifier, log } = this.#options;
     clearTimeout(this.#timer);
+    if (successor.aborted && !signal.aborted)
+      await Promise.all([this.#work?.done, this.#turn]);
+    const isReplaced = successor.aborted && !signal.aborted;
     clearInterval(this.#feeder);
-    const told = notifier?.send({ STOPPING: "1", STATUS: "stopping" });
+    const told = isReplaced
+      ? this.#sayReloading()
+      : notifier?.send({ STOPPING: "1", STATUS: "stopping" });
     await this.#watching[Symbol.asyncDispose]();
     await this.#announcer.stopServing();
     await Promise.race([this.#work?.done, this.#rest(farewellMs)]);
     await this.#announcer.leave();
     await told;
-    log.info("stopped");
+    log.info(isReplaced ? "the settings have changed" : "stopped");
+  }
+
+  get #isOver(): boolean {
+    const { signal, successor } = this.#options;
+    return signal.aborted || successor.aborted;
+  }
+
+  async #sayReloading(): Promise<void> {
+    await this.#options.notifier?.send({
+      RELOADING: "1",
+      MONOTONIC_USEC: monotonicMicroseconds(),
+    });
   }
 
   /** One lock keeps the two from harm, but nobody needs both. */
@@ -151,7 +173,7 @@ class WatchLoop implements AsyncDisposable {
 
   /** @param before what was failing when a run began that has ended */
   #dispatch(event: ScheduleEvent, before = this.#failing): void {
-    if (this.#options.signal.aborted) return;
+    if (this.#isOver) return;
     const { state, actions } = step(this.#schedule, event, this.#now());
     this.#schedule = state;
     this.#tell(actions, before);
@@ -218,8 +240,8 @@ class WatchLoop implements AsyncDisposable {
   }
 
   #onBroken(error: unknown): void {
-    const { signal, log } = this.#options;
-    if (signal.aborted) return;
+    const { log } = this.#options;
+    if (this.#isOver) return;
     this.#endIfReplaced(error);
     if (!(error instanceof LivecertError))
       log.error("unexpected error", { error });
@@ -239,10 +261,7 @@ class WatchLoop implements AsyncDisposable {
     // Everything is about to be looked through for the first time.
     if (this.#known === nothingKnown) return;
     log.info("asked to look everything through");
-    void notifier?.send({
-      RELOADING: "1",
-      MONOTONIC_USEC: monotonicMicroseconds(),
-    });
+    void this.#sayReloading();
     this.#dispatch({ kind: "asked" });
     void notifier?.send({ READY: "1" });
   }
@@ -255,12 +274,36 @@ class WatchLoop implements AsyncDisposable {
     if (subjects.length > 0) this.#dispatch({ kind: "changed", subjects });
     if (meant.some(({ kind }) => kind === "configuration"))
       this.#dispatch({ kind: "surroundings-changed" });
+    if (meant.some(({ kind }) => kind === "pending")) this.#recollect();
     if (name === null || meant.some(({ kind }) => kind === "lineages"))
       this.#rearm();
   }
 
   #meaningsOf(directory: string): readonly Meaning[] {
     return this.#known.meanings.get(directory) ?? [];
+  }
+
+  /** A person, or a hook, may have mended what is tried again here only after a while. */
+  #recollect(): void {
+    this.#recollecting ??= this.#rest(aMomentMs)
+      .then(async () => {
+        this.#recollecting = null;
+        // It ends with everything that is pending then.
+        await this.#work?.done;
+        const mended = await this.#mendedByOthers();
+        if (mended.length > 0)
+          this.#dispatch({ kind: "changed", subjects: mended });
+      })
+      .catch((error: unknown) =>
+        this.#options.log.debug("what is pending cannot be read", { error }),
+      );
+  }
+
+  async #mendedByOthers(): Promise<readonly string[]> {
+    if (this.#failing.size === 0) return [];
+    const store = await this.#options.openStore();
+    const pending = new Set((await store.pending.list()).map(subjectOf));
+    return [...this.#failing.keys()].filter((one) => !pending.has(one));
   }
 
   /** Soon, and once for all that happens until then. */
@@ -271,7 +314,7 @@ class WatchLoop implements AsyncDisposable {
         return this.#survey();
       })
       .catch((error: unknown) => {
-        if (this.#options.signal.aborted) return;
+        if (this.#isOver) return;
         this.#endIfReplaced(error);
         this.#options.log.error("cannot watch", { error });
       });
@@ -286,7 +329,7 @@ class WatchLoop implements AsyncDisposable {
 
   /** What is watched anew may have changed before: only the first time everything is looked through anyway. */
   async #arm(surroundings: Surroundings): Promise<void> {
-    if (this.#options.signal.aborted) return;
+    if (this.#isOver) return;
     const isFirst = this.#known === nothingKnown;
     this.#known = toKnown(surroundings);
     const fresh = await this.#watching.arm(placesOf(this.#known));

@@ -137,6 +137,31 @@ describe("the watcher's HTTP", () => {
     expect(watcher.pid).toBeGreaterThan(0);
   });
 
+  it("turns back as soon as a person has mended it, however late the next attempt is", async () => {
+    await using host = await HostBed.create();
+    await serveNames(host, [name]);
+    await using watcher = await WatcherBed.start(host.livecert, {
+      flags: [
+        ...onAnyPort.flags,
+        ...["--watch-retry-first", "2h", "--watch-retry-longest", "2h"],
+      ],
+    });
+    const port = await portOf(host);
+    await host.nginx.stop();
+    await host.renew(name);
+    await waitFor("a failure is told", async () => {
+      return (await ask(port, "/healthz")).status === 503;
+    });
+    await host.nginx.start();
+    const byHand = await host.livecert.run(["deploy"]);
+    expect(byHand.exitCode).toBe(0);
+    await waitFor("all is well again", async () => {
+      return (await ask(port, "/healthz")).status === 200;
+    });
+    expect((await statusAt(port)).watcher?.retries).toEqual([]);
+    await watcher.says("no longer failing");
+  });
+
   it("knows what a hook has made live", async () => {
     await using host = await HostBed.create();
     const address = await serveNames(host, [name]);

@@ -251,6 +251,38 @@ describe("install.sh", () => {
     expect(await bed.files()).toEqual([]);
   });
 
+  it("names what goes on calling it when it is removed", async () => {
+    await using bed = await createPackageBed();
+    await bed.install([]);
+    const certbot = join(bed.root, "etc/letsencrypt");
+    await mkdir(join(certbot, "renewal"));
+    const callers = {
+      "cli.ini": "# deploy-hook = livecert\ndeploy-hook = livecert hook\n",
+      "renewal/a.test.conf":
+        "[renewalparams]\nrenew_hook = /usr/local/bin/livecert hook\n",
+      "renewal-hooks/deploy/50-mine": "#!/bin/sh\nlivecert hook --defer\n",
+    };
+    const others = {
+      "renewal/livecert.test.conf": "[renewalparams]\nrenew_hook = true\n",
+      "renewal-hooks/post/60-other": "#!/bin/sh\n# not livecert\n",
+    };
+    for (const [file, text] of Object.entries({ ...callers, ...others }))
+      await writeFile(join(certbot, file), text, { mode: 0o755 });
+    const { stdout } = await bed.install(["--uninstall"]);
+    const named = stdout
+      .split("\n")
+      .filter((line) => line.includes("still calls livecert"))
+      .map((line) => line.split(`${certbot}/`)[1]);
+    expect(named).toEqual(Object.keys(callers));
+  });
+
+  it("says where another directory of Certbot's has to be told", async () => {
+    await using bed = await createPackageBed();
+    const elsewhere = await bed.install(["--certbot-dir", "/srv/certbot"]);
+    expect(elsewhere.stdout).toContain("certbot-dir: /srv/certbot");
+    expect((await bed.install([])).stdout).not.toContain("certbot-dir:");
+  });
+
   it("removes nothing that was edited", async () => {
     await using bed = await createPackageBed();
     await bed.install([]);

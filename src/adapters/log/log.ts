@@ -20,6 +20,8 @@ export interface Log {
 export interface OpenLog extends Log {
   /** Resolves when every line has been handed to the operating system. */
   readonly flush: () => Promise<void>;
+  /** For what is said from now on, through children of the log too. */
+  readonly setLevel: (level: LogLevel) => void;
 }
 
 export interface LogOptions {
@@ -65,6 +67,7 @@ export function createLog(options: LogOptions): OpenLog {
   const waiting: LogLine[] = [];
   let writer: LineWriter | null = null;
   let loading: Promise<void> | null = null;
+  let { level: lowest } = options;
 
   const load = async (): Promise<void> => {
     const { openWriter } = await import("./writer.ts");
@@ -84,7 +87,7 @@ export function createLog(options: LogOptions): OpenLog {
     const at =
       (level: LineLevel) =>
       (message: string, more: LogFields = {}): void => {
-        if (ranks[level] < ranks[options.level]) return;
+        if (ranks[level] < ranks[lowest]) return;
         accept({
           level,
           at: options.now(),
@@ -101,5 +104,11 @@ export function createLog(options: LogOptions): OpenLog {
       child: (more) => log({ ...fields, ...more }),
     };
   };
-  return { ...log({}), flush: async () => loading ?? Promise.resolve() };
+  return {
+    ...log({}),
+    flush: async () => loading ?? Promise.resolve(),
+    setLevel: (level) => {
+      lowest = level;
+    },
+  };
 }

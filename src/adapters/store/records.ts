@@ -11,6 +11,8 @@ import { newerState, type Folder, type Place } from "./place.ts";
 import type { Shape } from "./shape.ts";
 
 export interface Records<T> {
+  /** Changes in it tell that a record was written or removed. */
+  readonly directory: string;
   /** null: there is none, or the file was corrupt and has been moved aside. */
   get(id: string): Promise<T | null>;
   put(id: string, value: T): Promise<Written>;
@@ -33,6 +35,7 @@ export function openRecords<T extends { readonly schema: 1 }>(
   const directory = join(place.directory, folder);
   const pathOf = (id: string) => join(directory, fileName(id));
   return {
+    directory,
     async get(id) {
       const read = await readRecord(place, pathOf(id), shape);
       return read?.value ?? null;

@@ -47,6 +47,8 @@ export function metricFamilies(measured: Measured): readonly Family[] {
     ...certificateFamilies(status.lineages),
     ...lastFamilies(measured),
     configurationFamily(status),
+    judgedFamily(measured),
+    publicationFamily(status),
     ...totalFamilies(measured),
     ...runFamilies(measured),
   ];
@@ -197,6 +199,35 @@ function configurationFamily({ nginx }: StatusDocument): Family {
     nginx?.configOk == null
       ? []
       : [{ labels: {}, value: nginx.configOk ? 1 : 0 }],
+  );
+}
+
+function judgedFamily({ status, targets }: Measured): Family {
+  const unjudged = status.nginx?.unjudged ?? [];
+  return gauge(
+    "livecert_nginx_judged",
+    "1 where it is known what this Nginx serves, 0 where nothing could be found out.",
+    targets.map((target) => ({
+      labels: { target },
+      value: unjudged.includes(target) ? 0 : 1,
+    })),
+  );
+}
+
+function publicationFamily({ publications }: StatusDocument): Family {
+  return gauge(
+    "livecert_publication_ok",
+    "1 where the service finds what the publication is to give it, 0 where that failed.",
+    publications.flatMap(({ name, outcome }) =>
+      outcome === null
+        ? []
+        : [
+            {
+              labels: { publication: name },
+              value: isFailure(outcome) ? 0 : 1,
+            },
+          ],
+    ),
   );
 }
 

@@ -1,5 +1,6 @@
 /** An order as a line of JSON, secrets in the open: it goes through a pipe from us to ourselves and nowhere else. */
 import { Concealed } from "../../core/settings/secret.ts";
+import type { Settings } from "../../core/settings/settings.ts";
 import type { Order } from "./errand.ts";
 
 interface Opened {
@@ -8,6 +9,14 @@ interface Opened {
 
 export function packOrder(order: Order): string {
   return JSON.stringify(order, openSecret);
+}
+
+/** Secrets, too. */
+export function areSame(one: Settings, other: Settings): boolean {
+  const [first, second] = [one, other].map((settings) =>
+    JSON.stringify(settings, openSecret),
+  );
+  return first === second;
 }
 
 /** Only our own parent writes it. */

@@ -23,7 +23,10 @@ type Kind = Errand["kind"];
 type Of<Name extends Meaning["kind"]> = Extract<Meaning, { kind: Name }>;
 
 const meaning: Shape<Meaning> = either(
-  record<Of<"lineages">>({ kind: literal("lineages") }),
+  either(
+    record<Of<"lineages">>({ kind: literal("lineages") }),
+    record<Of<"pending">>({ kind: literal("pending") }),
+  ),
   either(
     record<Of<"subject">>({
       kind: literal("subject"),

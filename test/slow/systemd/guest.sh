@@ -131,6 +131,27 @@ eventually 10 "systemctl reload: looked everything through" \
 eventually 10 "active after a reload" is_active
 [ "$(main_pid)" = "$pid" ] || failed "the same process goes on after a reload"
 
+answers_well() {
+  node -e 'fetch("http://127.0.0.1:9427/healthz").then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))'
+}
+mkdir -p /etc/livecert
+printf 'http: 127.0.0.1:9427\n' >/etc/livecert/livecert.yaml
+systemctl reload livecert || failed "systemctl reload with another configuration"
+eventually 20 "systemctl reload: an edited configuration is taken up" \
+  answers_well
+printf 'htp: off\n' >/etc/livecert/livecert.yaml
+systemctl reload livecert && failed "systemctl reload fails with a mistake in the configuration"
+journalctl -u livecert -o cat --no-pager | grep -q 'did you mean http' ||
+  failed "the journal tells the mistake"
+answers_well || failed "the service goes on with what it has"
+is_active || failed "active after a reload that failed"
+check "a mistake in the configuration makes systemctl reload fail, and the service goes on"
+rm /etc/livecert/livecert.yaml
+systemctl reload livecert || failed "systemctl reload without a configuration"
+answers_no_more() { ! answers_well; }
+eventually 20 "systemctl reload: and back again" answers_no_more
+[ "$(main_pid)" = "$pid" ] || failed "the same process goes on after three reloads"
+
 # A run under way: it waits for the lock, which somebody else holds.
 hold_lock() {
   exec 9>>/run/livecert/lock

@@ -9,7 +9,10 @@ import {
   type Measured,
 } from "../../../src/core/metrics/families.ts";
 import { noTotals } from "../../../src/core/metrics/totals.ts";
-import type { LineageReport } from "../../../src/core/report/document.ts";
+import type {
+  LineageReport,
+  PublicationReport,
+} from "../../../src/core/report/document.ts";
 
 const at = "2026-11-24T00:00:00.000Z";
 const leaf = { fingerprint256: "AA", notBefore: at, notAfter: at };
@@ -33,18 +36,38 @@ const lineage: LineageReport = {
   ],
 };
 
+function publication(
+  name: string,
+  outcome: PublicationReport["outcome"],
+): PublicationReport {
+  return {
+    ...{ name, lineage: "a.test", files: [], state: "unchanged", outcome },
+    ...{ reason: null, remedy: null, version: null, fingerprint256: null },
+  };
+}
+
 /** Everything that can be told, told. */
 const measured: Measured = {
   version: "1.2.3",
   status: {
     ...{ schema: 1, run: "r", command: "status", outcome: "stale" },
-    ...{ exitCode: 6, reloads: 0, publications: [], warnings: [] },
+    ...{ exitCode: 6, reloads: 0, warnings: [] },
     ...{ timingsMs: {}, host: "web1", at, events: [] },
     nginx: {
-      ...{ configOk: true, masterPid: 1, configPending: [], unjudged: [] },
+      ...{
+        configOk: true,
+        masterPid: 1,
+        configPending: [],
+        unjudged: ["edge"],
+      },
       ...{ draining: 0, errors: [] },
     },
     lineages: [lineage],
+    publications: [
+      publication("mail", "rejected"),
+      publication("chat", "live"),
+      publication("old", null),
+    ],
     watcher: {
       ...{ pid: 1, since: at, sources: 1, retries: [], http: null },
       ...{ reconcileAt: null },
@@ -59,7 +82,7 @@ const measured: Measured = {
       failures: [{ outcome: "stale", at }],
     },
   ],
-  targets: ["host"],
+  targets: ["host", "edge"],
   watcher: { broken: 0 },
 };
 
@@ -113,6 +136,17 @@ describe("the metrics", () => {
 
   it("count the reloads of a target from none on", () => {
     expect(text).toContain('livecert_reloads_total{target="host"} 0\n');
+  });
+
+  it("tell of which Nginx nothing is known", () => {
+    expect(text).toContain('livecert_nginx_judged{target="host"} 1\n');
+    expect(text).toContain('livecert_nginx_judged{target="edge"} 0\n');
+  });
+
+  it("tell which publication is not where a service expects it, and nothing of one that no run has judged", () => {
+    expect(text).toContain('livecert_publication_ok{publication="mail"} 0\n');
+    expect(text).toContain('livecert_publication_ok{publication="chat"} 1\n');
+    expect(text).not.toContain('publication="old"');
   });
 
   it("tell each series once, with its type before it", () => {

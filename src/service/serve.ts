@@ -1,0 +1,93 @@
+/** The service as a whole: watches and delivers, from a SIGHUP on with the settings that are there by then. */
+import { openStore } from "../adapters/store/store.ts";
+import type { Notifier } from "../adapters/systemd/notify.ts";
+import type { Log } from "../adapters/log/log.ts";
+import type { TargetMeasure } from "../core/metrics/families.ts";
+import type { Settings } from "../core/settings/settings.ts";
+import { LivecertError } from "../errors.ts";
+import { deliverUntilStopped } from "./courier.ts";
+import { areSame } from "./errands/order.ts";
+import { sendFor } from "./errands/send.ts";
+import type { Alarm } from "./tell.ts";
+import { watch } from "./watch.ts";
+
+export interface ServiceOptions {
+  readonly settings: Settings;
+  /** @throws LivecertError where they are refused */
+  readonly readSettings: () => Promise<Settings>;
+  readonly log: Log;
+  readonly now: () => Date;
+  /** Ends the service. */
+  readonly signal: AbortSignal;
+  /** This very program's file. */
+  readonly program: string;
+  readonly notifier: Notifier | null;
+  readonly measure: (settings: Settings) => Promise<readonly TargetMeasure[]>;
+  /** Calls back for every wish to look everything through now. */
+  readonly onAsked: (callback: () => void) => void;
+  readonly alarm: Alarm;
+}
+
+/** Returns when the service was told to end and has done so. */
+export async function serve(options: ServiceOptions): Promise<void> {
+  const { signal, log } = options;
+  let wanted = options.settings;
+  let lookThrough = (): void => undefined;
+  let successor = new AbortController();
+  let delivered: Promise<unknown> = Promise.resolve();
+
+  const onAsked = async (current: Settings): Promise<void> => {
+    try {
+      wanted = await options.readSettings();
+    } catch (error) {
+      tellRefused(log, error);
+    }
+    if (areSame(wanted, current)) lookThrough();
+    else successor.abort();
+  };
+  options.onAsked(() => void onAsked(wanted));
+
+  do {
+    const settings = wanted;
+    successor = new AbortController();
+    const stopped = AbortSignal.any([signal, successor.signal]);
+    // What is being sent is sent to its end: nobody is to be told twice.
+    delivered = delivered.then(() => deliver(options, settings, stopped));
+    await watch({
+      ...options,
+      settings,
+      successor: successor.signal,
+      openStore: () => openStore({ stateDir: settings.stateDir, log }),
+      sendFor: (errand) => sendFor({ ...options, settings }, errand),
+      measure: () => options.measure(settings),
+      onAsked: (callback) => (lookThrough = callback),
+    });
+  } while (successor.signal.aborted && !signal.aborted);
+  await delivered;
+}
+
+async function deliver(
+  options: ServiceOptions,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<void> {
+  if (settings.notify.length === 0) return;
+  await deliverUntilStopped({
+    ...options,
+    settings,
+    signal,
+    openStore: () =>
+      openStore({ stateDir: settings.stateDir, log: options.log }),
+    deliver: () => sendFor({ ...options, settings }, { kind: "deliver" }),
+  });
+}
+
+/** A slip in a file is no reason to look after nothing any more. */
+function tellRefused(log: Log, error: unknown): void {
+  log.error("the settings are refused, those of before stay", {
+    reason: error instanceof Error ? error.message : String(error),
+    remedy:
+      (error instanceof LivecertError ? error.remedy : null) ??
+      "livecert config check",
+  });
+}

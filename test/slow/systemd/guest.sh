@@ -146,7 +146,7 @@ journalctl -u livecert -o cat --no-pager | grep -q 'did you mean http' ||
 answers_well || failed "the service goes on with what it has"
 is_active || failed "active after a reload that failed"
 check "a mistake in the configuration makes systemctl reload fail, and the service goes on"
-rm /etc/livecert/livecert.yaml
+rm -r /etc/livecert
 systemctl reload livecert || failed "systemctl reload without a configuration"
 answers_no_more() { ! answers_well; }
 eventually 20 "systemctl reload: and back again" answers_no_more

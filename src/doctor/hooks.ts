@@ -1,6 +1,7 @@
 /** Certbot's hooks: livecert's own two, and others that reload Nginx blindly beside them. */
 import { constants } from "node:fs";
 import { access, readdir, stat } from "node:fs/promises";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { readFileBounded } from "../adapters/files/read-file.ts";
 import {
@@ -15,6 +16,8 @@ import {
 import { deedOf, isDeferring, programsOf, stopsNginx } from "./hook-script.ts";
 import type { Machine, Renewal } from "./machine.ts";
 import { asRoot, installCommand, quoted } from "./remedies.ts";
+import { readText } from "./schedule.ts";
+import { lookAtStarts } from "./starts.ts";
 
 export type Moment = "deploy" | "post";
 
@@ -36,7 +39,15 @@ export interface HookDirectory {
 }
 
 /** Where Certbot reads options from, whatever its directory (certbot/_internal/constants.py). */
-const optionsFile = "/etc/letsencrypt/cli.ini";
+function optionsFiles(): readonly string[] {
+  const personal = process.env["XDG_CONFIG_HOME"] ?? join(homedir(), ".config");
+  return ["/etc/letsencrypt/cli.ini", join(personal, "letsencrypt", "cli.ini")];
+}
+
+export interface OptionsFile {
+  readonly path: string;
+  readonly text: string;
+}
 
 export const hookChecks: readonly Check[] = [
   {
@@ -57,7 +68,7 @@ export const hookChecks: readonly Check[] = [
     group: "hooks",
     name: "others",
     looksAt:
-      "hooks beside livecert's that reload Nginx themselves: in renewal-hooks, in renewal/NAME.conf and in cli.ini",
+      "hooks beside livecert's that reload Nginx themselves: in renewal-hooks, in renewal/NAME.conf, in cli.ini and where certbot renew is started",
     look: lookAtOthers,
   },
 ];
@@ -66,15 +77,18 @@ async function lookAtDeploy(machine: Machine): Promise<Diagnosis> {
   const { certbotDir } = machine.settings;
   const directory = await readHooks(certbotDir, "deploy");
   const options = await readOptions();
-  if (/^\s*no-directory-hooks\s*[=:]\s*(?:true|yes|on|1)\s*$/im.test(options))
+  const refusing = options.find(({ text }) =>
+    /^\s*no-directory-hooks\s*[=:]\s*(?:true|yes|on|1)\s*$/im.test(text),
+  );
+  if (refusing !== undefined)
     return problem(
-      `${optionsFile} tells Certbot not to run the scripts in ${directory.path}`,
-      `sed -i '/^no-directory-hooks/d' ${optionsFile}`,
+      `${refusing.path} tells Certbot not to run the scripts in ${directory.path}`,
+      `sed -i '/^no-directory-hooks/d' ${quoted(refusing.path)}`,
     );
   const own = await machine.renewals();
   const isEverywhere =
-    callsLivecert(
-      /^\s*(?:deploy|renew)-hook\s*[=:](.*)$/m.exec(options)?.[1],
+    options.some(({ text }) =>
+      callsLivecert(/^\s*(?:deploy|renew)-hook\s*[=:](.*)$/m.exec(text)?.[1]),
     ) ||
     (own.length > 0 &&
       own.every(({ configuration }) =>
@@ -160,7 +174,8 @@ async function lookAtOthers(machine: Machine): Promise<readonly Diagnosis[]> {
     ...scripts.flatMap(judgeOther),
     ...renewals.flatMap(judgeRenewal),
     ...(scripts.some(defers) ? renewals.flatMap(judgeSecondCall) : []),
-    ...judgeOptions(await readOptions()),
+    ...(await readOptions()).flatMap(judgeOptions),
+    ...(await lookAtStarts(machine)),
     ...unread.map(({ path, reason }) =>
       unknown(`${path} cannot be read: ${String(reason)}`, asRoot),
     ),
@@ -222,7 +237,10 @@ export function judgeSecondCall({
   ];
 }
 
-export function judgeOptions(text: string): readonly Diagnosis[] {
+export function judgeOptions({
+  path,
+  text,
+}: OptionsFile): readonly Diagnosis[] {
   const isStopped = stopsNginx(
     /^\s*pre-hook\s*[=:](.*)$/m.exec(text)?.[1] ?? "",
   );
@@ -231,8 +249,8 @@ export function judgeOptions(text: string): readonly Diagnosis[] {
     .filter(([, option]) => !(isStopped && option === "post-hook"))
     .map(([, option = "", command = ""]) =>
       warning(
-        `${optionsFile} has the ${option} "${command.trim()}", which reloads Nginx as well, without any check of the certificate`,
-        `sed -i '/^ *${option}/d' ${optionsFile}`,
+        `${path} has the ${option} "${command.trim()}", which reloads Nginx as well, without any check of the certificate`,
+        `sed -i '/^ *${option}/d' ${quoted(path)}`,
       ),
     );
 }
@@ -296,9 +314,11 @@ async function isPresent(path: string): Promise<boolean> {
   );
 }
 
-async function readOptions(): Promise<string> {
-  const reading = await readFileBounded(optionsFile);
-  return reading.kind === "read"
-    ? Buffer.from(reading.content).toString("utf8")
-    : "";
+async function readOptions(): Promise<readonly OptionsFile[]> {
+  return Promise.all(
+    optionsFiles().map(async (path) => ({
+      path,
+      text: (await readText(path)) ?? "",
+    })),
+  );
 }

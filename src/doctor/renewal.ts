@@ -17,9 +17,12 @@ import {
 import type { Machine, Renewal } from "./machine.ts";
 import { asRoot, quoted } from "./remedies.ts";
 import {
+  defaultDirectory,
   isCronRunning,
+  isFor,
   readCron,
   readTimers,
+  startsRenewal,
   type CronEntry,
   type Timer,
 } from "./schedule.ts";
@@ -71,15 +74,6 @@ async function lookAtSchedule(machine: Machine): Promise<Diagnosis> {
   });
 }
 
-/** Of a unit's file or a line of a crontab. */
-export function startsRenewal(text: string): boolean {
-  return /\b(?:certbot|certbot-auto|letsencrypt)\b.*\brenew\b|\bsnap\.certbot\.renew\b/.test(
-    text,
-  );
-}
-
-const defaultDirectory = "/etc/letsencrypt";
-
 export function judgeSchedule(schedule: Schedule): Diagnosis {
   const { certbotDir, hasSystemd, unread } = schedule;
   const timers = schedule.timers.filter((one) => isFor(certbotDir, one));
@@ -123,15 +117,6 @@ export function judgeSchedule(schedule: Schedule): Diagnosis {
       ? "systemctl enable --now certbot.timer"
       : "echo '17 0,12 * * * root certbot -q renew' > /etc/cron.d/certbot-renew",
   );
-}
-
-/** Without a word about it, Certbot works in its default directory. */
-function isFor(
-  certbotDir: string,
-  { text }: { readonly text: string },
-): boolean {
-  const named = /--config-dir[= ]["']?([^\s"']+)/.exec(text)?.[1];
-  return (named?.replace(/\/+$/, "") ?? defaultDirectory) === certbotDir;
 }
 
 /** Debian's own entry leaves the work to the timer: `test … -a \! -d /run/systemd/system`. */

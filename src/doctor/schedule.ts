@@ -6,6 +6,25 @@ import { listPids, readProcess } from "../adapters/process/processes.ts";
 import { readUnits } from "../adapters/systemd/units.ts";
 import type { Machine } from "./machine.ts";
 
+/** Of a unit's file or a line of a crontab. */
+export function startsRenewal(text: string): boolean {
+  return /\b(?:certbot|certbot-auto|letsencrypt)\b.*\brenew\b|\bsnap\.certbot\.renew\b/.test(
+    text,
+  );
+}
+
+/** Certbot's, where it is told of no other. */
+export const defaultDirectory = "/etc/letsencrypt";
+
+/** Without a word about it, Certbot works in its default directory. */
+export function isFor(
+  certbotDir: string,
+  { text }: { readonly text: string },
+): boolean {
+  const named = /--config-dir[= ]["']?([^\s"']+)/.exec(text)?.[1];
+  return (named?.replace(/\/+$/, "") ?? defaultDirectory) === certbotDir;
+}
+
 export interface Timer {
   readonly name: string;
   readonly isActive: boolean;
@@ -163,7 +182,8 @@ export function isCronRunning(): boolean {
   });
 }
 
-async function readText(path: string): Promise<string | null> {
+/** null: it cannot be read, or is not there. */
+export async function readText(path: string): Promise<string | null> {
   const reading = await readFileBounded(path);
   return reading.kind === "read"
     ? Buffer.from(reading.content).toString("utf8")

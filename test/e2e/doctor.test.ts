@@ -294,6 +294,18 @@ const misfortunes: readonly Misfortune[] = [
       appendFile(bed.renewalFile, "renew_hook = systemctl reload nginx\n"),
   },
   {
+    title: "a crontab that reloads blindly",
+    check: "hooks/others",
+    verdict: "warning",
+    says: /\/etc\/cron\.d\/certbot starts certbot renew, and reloads Nginx as well/,
+    remedy: /\/etc\/cron\.d\/certbot$/,
+    look: (bed) =>
+      afterMounting(
+        ...[withoutSystemd, withoutCrontabs],
+        `echo '0 0 * * * root certbot renew --config-dir ${bed.certbot.path} && nginx -s reload' > /etc/cron.d/certbot`,
+      ),
+  },
+  {
     title: "a lineage's own call of livecert beside the scripts",
     check: "hooks/others",
     verdict: "warning",

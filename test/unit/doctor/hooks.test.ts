@@ -14,6 +14,11 @@ import {
   judgeSecondCall,
   type HookScript,
 } from "../../../src/doctor/hooks.ts";
+import {
+  judgeEntry,
+  judgeTimer,
+  judgeUnitSettings,
+} from "../../../src/doctor/starts.ts";
 
 describe("what a hook does", () => {
   it.each([
@@ -185,6 +190,50 @@ describe("hooks beside livecert's", () => {
     ["pre-hook = service nginx stop\npost-hook = service nginx restart", 0],
     ["pre-hook = echo\npost-hook = service nginx restart", 1],
   ])("finds what %j of cli.ini reloads blindly", (text, count) => {
-    expect(judgeOptions(`${text}\n`)).toHaveLength(count);
+    const path = "/root/.config/letsencrypt/cli.ini";
+    const found = judgeOptions({ path, text: `${text}\n` });
+    expect(found).toHaveLength(count);
+    for (const { message } of found) expect(message).toContain(path);
+  });
+
+  it.each([
+    [
+      `0 3 * * * root certbot renew -q --deploy-hook "systemctl reload nginx"`,
+      1,
+    ],
+    ["0 3 * * * root certbot renew && nginx -s reload", 1],
+    ["0 3 * * * root certbot renew -q", 0],
+    [`0 3 * * * root certbot renew --deploy-hook "livecert hook"`, 0],
+    [
+      `0 3 * * * root certbot renew --pre-hook "service nginx stop" --post-hook "service nginx restart"`,
+      0,
+    ],
+  ])("finds what %j of a crontab reloads blindly", (text, count) => {
+    const own = judgeEntry({ file: "/etc/cron.d/certbot", text });
+    expect(own).toHaveLength(count);
+    const personal = judgeEntry({
+      file: "/var/spool/cron/crontabs/root",
+      text,
+    });
+    expect(personal.map(({ remedy }) => remedy)).toEqual(
+      own.map(() => "crontab -u root -e"),
+    );
+  });
+
+  it("finds what a timer's service reloads blindly", () => {
+    const name = "certbot-renew.timer";
+    const unit = (text: string) => ({ name, isActive: true, text });
+    const start = "[Service]\nExecStart=/usr/bin/certbot renew";
+    const reload = "ExecStartPost=/bin/systemctl reload nginx\n";
+    expect(judgeTimer(unit(`${start}\n${reload}`))).toMatchObject([
+      { remedy: "systemctl edit --full certbot-renew.service" },
+    ]);
+    expect(judgeTimer(unit(`${start}\n#${reload}`))).toEqual([]);
+  });
+
+  it("finds what the settings of Fedora's unit reload blindly", () => {
+    const text = `POST_HOOK="--post-hook 'systemctl reload nginx'"\n`;
+    expect(judgeUnitSettings(text)).toHaveLength(1);
+    expect(judgeUnitSettings(`# ${text}POST_HOOK=""\n`)).toEqual([]);
   });
 });

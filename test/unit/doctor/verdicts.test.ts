@@ -13,11 +13,10 @@ import {
   judgeConfiguration,
   judgeSchedule,
   judgeVersion,
-  startsRenewal,
   type Schedule,
 } from "../../../src/doctor/renewal.ts";
 import { isRetry, judgeRetry } from "../../../src/doctor/retry.ts";
-import { cronLines } from "../../../src/doctor/schedule.ts";
+import { cronLines, startsRenewal } from "../../../src/doctor/schedule.ts";
 
 const debianEntry = String.raw`0 */12 * * * root test -x /usr/bin/certbot -a \! -d /run/systemd/system && certbot -q renew`;
 const plainEntry = "0 3 * * * root certbot renew";

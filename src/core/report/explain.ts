@@ -128,7 +128,7 @@ export function explain(row: DecisionRow, about: Circumstances): Explanation {
     case "dynamic-unseen":
       return {
         reason:
-          "Nginx reads it at each handshake, and no handshake could show it",
+          "Nginx reads it at each handshake, so it needs no reload; for which names it is handed out the configuration does not tell, so none was tried",
         remedy: null,
       };
     case "still-reloading":

@@ -27,7 +27,8 @@ function callsLivecert(line: string): boolean {
   return /\blivecert(?:\.js)?["'}]*\s.*?\bhook\b/.test(line);
 }
 
-const programs = "(?:nginx|openresty|angie|tengine|freenginx)";
+/** Not what only watches one of them. */
+const programs = "(?:nginx|openresty|angie|tengine|freenginx)(?!\\S*export)";
 /** Within one command of a line. */
 const words = "[^\\n;&|]*";
 

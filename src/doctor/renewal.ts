@@ -20,6 +20,7 @@ import {
   defaultDirectory,
   isCronRunning,
   isFor,
+  isInert,
   readCron,
   readTimers,
   startsRenewal,
@@ -117,11 +118,6 @@ export function judgeSchedule(schedule: Schedule): Diagnosis {
       ? "systemctl enable --now certbot.timer"
       : "echo '17 0,12 * * * root certbot -q renew' > /etc/cron.d/certbot-renew",
   );
-}
-
-/** Debian's own entry leaves the work to the timer: `test … -a \! -d /run/systemd/system`. */
-function isInert(text: string): boolean {
-  return /!\s*-d\s+\/run\/systemd\/system/.test(text);
 }
 
 async function lookAtConfigurations(

@@ -27,8 +27,10 @@ export function isFor(
 
 export interface Timer {
   readonly name: string;
+  /** The unit that it starts. */
+  readonly service: string;
   readonly isActive: boolean;
-  /** What its service runs, as its file has it. */
+  /** What its service runs, as its file and its drop-ins have it. */
   readonly text: string;
 }
 
@@ -64,7 +66,7 @@ export async function readTimers(
   const timers = await Promise.all(
     [...new Set(names.flat())]
       .filter((name) => name.endsWith(".timer"))
-      .map(async (name) => ({ name, text: await textOfTimer(name) })),
+      .map(readTimer),
   );
   const fitting = timers.filter(({ text }) => fits(text));
   const reading = await readUnits(
@@ -84,11 +86,42 @@ export async function readTimers(
   };
 }
 
-async function textOfTimer(name: string): Promise<string> {
+async function readTimer(
+  name: string,
+): Promise<Pick<Timer, "name" | "service" | "text">> {
   const own = await readUnitFile(name);
   const unit = /^Unit=(\S+)\s*$/m.exec(own)?.[1];
   const service = unit ?? name.replace(/\.timer$/, ".service");
-  return `${own}\n${await readUnitFile(service)}`;
+  const parts = [own, await readUnitFile(service), await readDropIns(service)];
+  return { name, service, text: effectiveLines(parts.join("\n")) };
+}
+
+async function readDropIns(unit: string): Promise<string> {
+  const texts = await Promise.all(
+    unitDirectories.map(async (directory) => {
+      const place = join(directory, `${unit}.d`);
+      const names = await readdir(place).catch(() => []);
+      const files = names.filter((name) => name.endsWith(".conf")).sort();
+      return Promise.all(files.map((name) => readText(join(place, name))));
+    }),
+  );
+  return texts.flat().join("\n");
+}
+
+/** Without comments, and without what an empty assignment takes back (systemd.service(5), "ExecStart="). */
+export function effectiveLines(text: string): string {
+  const kept: string[] = [];
+  for (const line of text.replaceAll(/\\\n/g, " ").split("\n")) {
+    if (/^\s*[#;]/.test(line)) continue;
+    const [, key] = /^(\w+)=\s*$/.exec(line) ?? [];
+    const taken =
+      key === undefined
+        ? []
+        : kept.filter((earlier) => earlier.startsWith(`${key}=`));
+    for (const one of taken) kept.splice(kept.indexOf(one), 1);
+    if (key === undefined) kept.push(line);
+  }
+  return kept.join("\n");
 }
 
 async function readUnitFile(name: string): Promise<string> {
@@ -118,25 +151,44 @@ export interface CronReading {
   readonly unreadable: readonly string[];
 }
 
-/** Every line of a crontab that fits, and every script of the cron directories that does. */
+/** Every line of a crontab that fits, and every script of the cron directories that does, as a whole. */
 export async function readCron(
   fits: (text: string) => boolean,
 ): Promise<CronReading> {
-  const directories = [...crontabDirectories, ...scriptDirectories];
-  const listed = await Promise.all(directories.map(listFiles));
-  const files = [...crontabs, ...listed.flatMap(({ files: some }) => some)];
-  const entries = await Promise.all(
-    files.map(async (file) => {
-      const text = (await readText(file)) ?? "";
-      return cronLines(text)
-        .filter(fits)
-        .map((line) => ({ file, text: line }));
-    }),
-  );
+  const listed = await Promise.all(crontabDirectories.map(listFiles));
+  const scripts = await Promise.all(scriptDirectories.map(listFiles));
+  const entriesOf = async (
+    file: string,
+    split: (text: string) => readonly string[],
+  ): Promise<readonly CronEntry[]> =>
+    split((await readText(file)) ?? "")
+      .filter(fits)
+      .map((text) => ({ file, text }));
+  const entries = await Promise.all([
+    ...[...crontabs, ...filesOf(listed)].map((file) =>
+      entriesOf(file, cronLines),
+    ),
+    ...filesOf(scripts).map((file) =>
+      entriesOf(file, (text) => [scriptText(text)]),
+    ),
+  ]);
   return {
     entries: entries.flat(),
-    unreadable: listed.flatMap(({ unreadable }) => unreadable ?? []),
+    unreadable: [...listed, ...scripts].flatMap(
+      ({ unreadable }) => unreadable ?? [],
+    ),
   };
+}
+
+/** As one text, with its commands in lines. */
+function scriptText(text: string): string {
+  return cronLines(text.replaceAll(/\\\n/g, " ")).join("\n");
+}
+
+function filesOf(
+  listed: readonly { readonly files: readonly string[] }[],
+): readonly string[] {
+  return listed.flatMap(({ files }) => files);
 }
 
 /** Lines that are neither empty nor comments. */
@@ -160,6 +212,11 @@ async function listFiles(directory: string): Promise<{
     const unreadable = code === "ENOENT" ? null : directory;
     return { files: [], unreadable };
   }
+}
+
+/** Debian's own entry leaves the work to the timer: `test … -a \! -d /run/systemd/system`. */
+export function isInert(text: string): boolean {
+  return /!\s*-d\s+\/run\/systemd\/system/.test(text);
 }
 
 /** Cron passes over what editors and package managers leave behind. */

@@ -1,12 +1,13 @@
 /** With what Certbot is started, by cron, by timers and by the settings of Fedora's unit: reloads in there are as blind as in hooks. */
 import { basename, dirname } from "node:path";
-import { warning, type Diagnosis } from "./check.ts";
+import { fewOf, unknown, warning, type Diagnosis } from "./check.ts";
 import { deedOf, stopsNginx } from "./hook-script.ts";
 import type { Machine } from "./machine.ts";
-import { quoted } from "./remedies.ts";
+import { asRoot, quoted } from "./remedies.ts";
 import {
   cronLines,
   isFor,
+  isInert,
   readCron,
   readText,
   readTimers,
@@ -21,23 +22,33 @@ const unitSettings = "/etc/sysconfig/certbot";
 export async function lookAtStarts(
   machine: Machine,
 ): Promise<readonly Diagnosis[]> {
-  const [{ timers }, { entries }, settings] = await Promise.all([
-    readTimers(machine, startsRenewal),
-    readCron(startsRenewal),
-    readText(unitSettings),
-  ]);
+  const [{ timers, reason }, { entries, unreadable }, settings] =
+    await Promise.all([
+      readTimers(machine, startsRenewal),
+      readCron(startsRenewal),
+      readText(unitSettings),
+    ]);
   const { certbotDir } = machine.settings;
-  const ours = <One extends { readonly text: string }>(all: readonly One[]) =>
-    all.filter((one) => isFor(certbotDir, one));
+  const unread = [...unreadable, ...(reason === null ? [] : [reason])];
   return [
-    ...ours(entries).flatMap(judgeEntry),
-    ...ours(timers).flatMap(judgeTimer),
-    ...judgeUnitSettings(settings ?? ""),
+    ...entries
+      .filter((one) => isFor(certbotDir, one))
+      .filter(({ text }) => !(machine.hasSystemd && isInert(text)))
+      .flatMap(judgeEntry),
+    ...timers
+      .filter((one) => one.isActive && isFor(certbotDir, one))
+      .flatMap(judgeTimer),
+    ...(isFor(certbotDir, { text: settings ?? "" })
+      ? judgeUnitSettings(settings ?? "")
+      : []),
+    ...(unread.length === 0
+      ? []
+      : [unknown(`not looked at for reloads: ${fewOf(unread)}`, asRoot)]),
   ];
 }
 
 export function judgeEntry({ file, text }: CronEntry): readonly Diagnosis[] {
-  const isPersonal = /^\/var\/spool\/cron/.test(dirname(file));
+  const isPersonal = dirname(file).startsWith("/var/spool/cron");
   return judgeStart(
     text,
     `${file} starts certbot renew`,
@@ -45,12 +56,14 @@ export function judgeEntry({ file, text }: CronEntry): readonly Diagnosis[] {
   );
 }
 
-export function judgeTimer({ name, text }: Timer): readonly Diagnosis[] {
-  const unit = name.replace(/\.timer$/, ".service");
+export function judgeTimer({
+  service,
+  text,
+}: Pick<Timer, "service" | "text">): readonly Diagnosis[] {
   return judgeStart(
     text,
-    `${unit} starts certbot renew`,
-    `systemctl edit --full ${quoted(unit)}`,
+    `${service} starts certbot renew`,
+    `systemctl edit --full ${quoted(service)}`,
   );
 }
 
@@ -62,19 +75,37 @@ export function judgeUnitSettings(text: string): readonly Diagnosis[] {
   );
 }
 
-/** What starts an Nginx that was stopped for Certbot must stay. */
 function judgeStart(
   text: string,
   what: string,
   remedy: string,
 ): readonly Diagnosis[] {
-  if (deedOf(text) !== "blind-reload" || stopsNginx(text)) return [];
+  const isBlind = commandsBeside(text).some(
+    (command) => deedOf(command) === "blind-reload",
+  );
+  // What starts an Nginx that was stopped for Certbot must stay.
+  if (!isBlind || stopsNginx(text)) return [];
   return [
     warning(
       `${what}, and reloads Nginx as well, without any check of the certificate`,
       remedy,
     ),
   ];
+}
+
+const hookOption =
+  /--(?:deploy|renew|post)-hook(?:=|\s+)(?:"([^"]*)"|'([^']*)'|(\S+))/g;
+
+/** What is run after Certbot: by its hooks, each by itself, and by commands beside it, whose own words do not count. */
+function commandsBeside(text: string): readonly string[] {
+  const hooks = [...text.matchAll(hookOption)].map(
+    ([, double, single, bare]) => double ?? single ?? bare ?? "",
+  );
+  const others = text
+    .replaceAll(hookOption, " ")
+    .split(/[\n;&|]+/)
+    .filter((command) => !/\b(?:certbot|letsencrypt)/.test(command));
+  return [...hooks, ...others];
 }
 
 function edit(file: string): string {

@@ -1,6 +1,7 @@
 /** What failed and is taken up again: named the way schedule and runs name it, and forgotten once nobody can mean it any more. */
 import { access } from "node:fs/promises";
 import { join } from "node:path";
+import { fileName } from "../adapters/store/records.ts";
 import type { PendingEntry } from "../core/decision/record.ts";
 import type { Lineage } from "../core/lineage/lineage.ts";
 import { pendingKey } from "../core/settings/publications.ts";
@@ -58,6 +59,11 @@ async function forget(world: World, entry: PendingEntry): Promise<void> {
     certificate: entry.certificate,
     outcome: entry.outcome,
   });
+}
+
+/** The name of its file in the state. */
+export function recordOf(entry: PendingEntry): string {
+  return fileName(idOf(entry));
 }
 
 function idOf({ certificate, key }: PendingEntry): string {

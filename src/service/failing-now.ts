@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { PendingEntry } from "../core/decision/record.ts";
+import { recordOf } from "../pipeline/pending.ts";
 import type { RunDocument } from "../core/report/document.ts";
 import { subjectOf } from "../core/lineage/subject.ts";
 import type { Failing } from "./failing.ts";
@@ -22,6 +23,7 @@ export function failingNow(
       outcome,
       detail,
       remedy: remedies.get(subject) ?? null,
+      records: [...(bySubject.get(subject)?.records ?? []), recordOf(entry)],
     });
   }
   return [...bySubject.values()];

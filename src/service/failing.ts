@@ -10,6 +10,8 @@ export interface Failing {
   readonly detail: string;
   /** null also where this run has not looked at it. */
   readonly remedy: string | null;
+  /** Names of its files in the state's `pending`; without them it fails no more. */
+  readonly records: readonly string[];
 }
 
 /** With words that stay the same while nothing but a number or a date in them changes. */

@@ -36,16 +36,19 @@ export async function serve(options: ServiceOptions): Promise<void> {
   let successor = new AbortController();
   let delivered: Promise<unknown> = Promise.resolve();
 
-  const onAsked = async (current: Settings): Promise<void> => {
-    try {
-      wanted = await options.readSettings();
-    } catch (error) {
-      tellRefused(log, error);
+  const onAsked = async (): Promise<void> => {
+    const other = await readOther(options, wanted);
+    if (other === null) {
+      lookThrough();
+      return;
     }
-    if (areSame(wanted, current)) lookThrough();
-    else successor.abort();
+    wanted = other;
+    successor.abort();
   };
-  options.onAsked(() => void onAsked(wanted));
+  let answered = Promise.resolve();
+  options.onAsked(() => {
+    answered = answered.then(onAsked);
+  });
 
   do {
     const settings = wanted;
@@ -80,6 +83,22 @@ async function deliver(
       openStore({ stateDir: settings.stateDir, log: options.log }),
     deliver: () => sendFor({ ...options, settings }, { kind: "deliver" }),
   });
+}
+
+/** null: they are the same, they are refused, or nothing could be looked after by them. */
+async function readOther(
+  options: ServiceOptions,
+  present: Settings,
+): Promise<Settings | null> {
+  try {
+    const settings = await options.readSettings();
+    if (areSame(settings, present)) return null;
+    await sendFor({ ...options, settings }, { kind: "survey" });
+    return settings;
+  } catch (error) {
+    if (!options.signal.aborted) tellRefused(options.log, error);
+    return null;
+  }
 }
 
 /** A slip in a file is no reason to look after nothing any more. */

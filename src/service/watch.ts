@@ -2,6 +2,7 @@
  * The watch loop: feeds events to core/schedule and carries out what it answers. Nothing that goes wrong ends it but a
  * signal; the served certificate, not the event, is the truth.
  */
+import { readdir } from "node:fs/promises";
 import type { Store } from "../adapters/store/store.ts";
 import { monotonicMicroseconds } from "../adapters/systemd/notify.ts";
 import {
@@ -9,7 +10,6 @@ import {
   type Refused,
   type Watching,
 } from "../adapters/watcher/watching.ts";
-import { subjectOf } from "../core/lineage/subject.ts";
 import type { WatcherReport } from "../core/report/document.ts";
 import type { Telling } from "../core/schedule/retries.ts";
 import { rhythmOf } from "../core/schedule/rhythm.ts";
@@ -106,12 +106,14 @@ class WatchLoop implements AsyncDisposable {
   async untilStopped(): Promise<void> {
     const { signal, successor, log, notifier, onAsked } = this.#options;
     const stopped = new Promise<void>((resolve, reject) => {
-      for (const end of [signal, successor])
-        end.addEventListener("abort", () => resolve(), { once: true });
+      // Removed with the watch itself: the signal outlives it.
+      signal.addEventListener("abort", () => resolve(), { signal: successor });
+      successor.addEventListener("abort", () => resolve());
       this.#giveUp = reject;
     });
     onAsked(() => this.#onAsked());
     await this.#survey();
+    if (this.#isOver) return;
     log.info("watching", {
       lineages: this.#known.lineages.size,
       directories: this.#known.meanings.size,
@@ -259,7 +261,7 @@ class WatchLoop implements AsyncDisposable {
   #onAsked(): void {
     const { notifier, log } = this.#options;
     // Everything is about to be looked through for the first time.
-    if (this.#known === nothingKnown) return;
+    if (this.#known === nothingKnown || this.#isOver) return;
     log.info("asked to look everything through");
     void this.#sayReloading();
     this.#dispatch({ kind: "asked" });
@@ -274,7 +276,8 @@ class WatchLoop implements AsyncDisposable {
     if (subjects.length > 0) this.#dispatch({ kind: "changed", subjects });
     if (meant.some(({ kind }) => kind === "configuration"))
       this.#dispatch({ kind: "surroundings-changed" });
-    if (meant.some(({ kind }) => kind === "pending")) this.#recollect();
+    if (meant.some(({ kind }) => kind === "pending"))
+      this.#recollect(directory);
     if (name === null || meant.some(({ kind }) => kind === "lineages"))
       this.#rearm();
   }
@@ -284,26 +287,30 @@ class WatchLoop implements AsyncDisposable {
   }
 
   /** A person, or a hook, may have mended what is tried again here only after a while. */
-  #recollect(): void {
+  #recollect(directory: string): void {
+    if (this.#failing.size === 0) return;
     this.#recollecting ??= this.#rest(aMomentMs)
+      .then(() => this.#settled())
       .then(async () => {
         this.#recollecting = null;
-        // It ends with everything that is pending then.
-        await this.#work?.done;
-        const mended = await this.#mendedByOthers();
+        const mended = await this.#mendedByOthers(directory);
         if (mended.length > 0)
           this.#dispatch({ kind: "changed", subjects: mended });
-      })
-      .catch((error: unknown) =>
-        this.#options.log.debug("what is pending cannot be read", { error }),
-      );
+      });
   }
 
-  async #mendedByOthers(): Promise<readonly string[]> {
-    if (this.#failing.size === 0) return [];
-    const store = await this.#options.openStore();
-    const pending = new Set((await store.pending.list()).map(subjectOf));
-    return [...this.#failing.keys()].filter((one) => !pending.has(one));
+  /** What a run of our own has recorded is told at its end. */
+  async #settled(): Promise<void> {
+    while (this.#schedule.activity.kind !== "idle" && !this.#isOver)
+      await this.#work?.done;
+  }
+
+  async #mendedByOthers(directory: string): Promise<readonly string[]> {
+    const names = await readdir(directory).catch(() => []);
+    const pending = new Set(names);
+    return [...this.#failing.values()].flatMap(({ subject, records }) =>
+      records.some((name) => pending.has(name)) ? [] : [subject],
+    );
   }
 
   /** Soon, and once for all that happens until then. */
@@ -376,9 +383,11 @@ class WatchLoop implements AsyncDisposable {
     const { notifier } = this.#options;
     const intervalMs = notifier?.watchdogMs ?? null;
     if (intervalMs === null) return;
-    this.#feeder = setInterval(() => {
+    const feed = (): void => {
       if (this.#isHealthy()) void notifier?.send({ WATCHDOG: "1" });
-    }, intervalMs / 3);
+    };
+    feed();
+    this.#feeder = setInterval(feed, intervalMs / 3);
   }
 
   /** The event loop turns, or nobody would ask; and no step is past its limit. */

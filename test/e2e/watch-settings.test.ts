@@ -1,12 +1,14 @@
 /** A configuration file that is edited while `livecert watch` runs is taken up at a SIGHUP. */
-import { readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { WatcherReport } from "../../src/core/report/document.ts";
 import { besideAnotherRun } from "../support/another-run.ts";
 import { HostBed } from "../support/host.ts";
+import { livecertProgram } from "../support/livecert.ts";
 import { WebReceiver } from "../support/receivers.ts";
+import { start } from "../support/run.ts";
 import { goesLive, serveNames } from "../support/serve.ts";
 import { ServiceManagerBed } from "../support/service-manager.ts";
 import { waitFor } from "../support/wait.ts";
@@ -88,6 +90,35 @@ describe("SIGHUP, after an edit of the configuration", () => {
       const report = await presence(host);
       return report?.http === null && report.lastRun !== null;
     });
+  });
+
+  it("leaves it with them also where the new ones are well-formed, and nothing can be kept by them", async () => {
+    await using host = await HostBed.create();
+    const address = await serveNames(host, [name]);
+    const { stateDirectory } = host.livecert;
+    const unsafe = join(host.directory, "shared");
+    await mkdir(unsafe);
+    await chmod(unsafe, 0o777);
+    const { flags } = await configure(host, { "state-dir": stateDirectory });
+    const at = host.livecert.options.indexOf(stateDirectory);
+    const program = await start(process.execPath, [
+      ...[livecertProgram, "watch", ...flags],
+      ...host.livecert.options.toSpliced(at - 1, 2),
+    ]);
+    try {
+      await host.livecert.firstPresence(program.pid);
+      await configure(host, { "state-dir": join(unsafe, "state") });
+      process.kill(program.pid, "SIGHUP");
+      await waitFor("the settings are refused", () =>
+        program.stderr().includes("those of before stay"),
+      );
+      expect(program.stderr()).toContain("could be changed by others");
+      await host.renew(name);
+      await goesLive(host, name, address);
+    } finally {
+      program.signal("SIGTERM");
+    }
+    expect((await program.ended).exitCode).toBe(0);
   });
 
   it("lets a run that is under way come to its end", async () => {

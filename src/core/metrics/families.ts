@@ -47,7 +47,6 @@ export function metricFamilies(measured: Measured): readonly Family[] {
     ...certificateFamilies(status.lineages),
     ...lastFamilies(measured),
     configurationFamily(status),
-    judgedFamily(measured),
     publicationFamily(status),
     ...totalFamilies(measured),
     ...runFamilies(measured),
@@ -199,18 +198,6 @@ function configurationFamily({ nginx }: StatusDocument): Family {
     nginx?.configOk == null
       ? []
       : [{ labels: {}, value: nginx.configOk ? 1 : 0 }],
-  );
-}
-
-function judgedFamily({ status, targets }: Measured): Family {
-  const unjudged = status.nginx?.unjudged ?? [];
-  return gauge(
-    "livecert_nginx_judged",
-    "1 where it is known what this Nginx serves, 0 where nothing could be found out.",
-    targets.map((target) => ({
-      labels: { target },
-      value: unjudged.includes(target) ? 0 : 1,
-    })),
   );
 }
 

@@ -48,13 +48,29 @@ export function withDocument(
     });
   return {
     entries,
-    nginx: document.nginx ?? board.nginx,
+    nginx: isWhole ? document.nginx : withNginx(board.nginx, document),
     publications: withPublications(
       isWhole ? [] : board.publications,
       document.publications,
     ),
     warnings: document.warnings,
   };
+}
+
+/** A run about some of the certificates does not find out what nothing is known of. */
+function withNginx(
+  known: Board["nginx"],
+  { nginx, lineages }: RunDocument,
+): Board["nginx"] {
+  if (nginx === null || known === null) return nginx ?? known;
+  const seen = new Set(
+    lineages.flatMap(({ probes }) => probes.map(({ target }) => target)),
+  );
+  const unjudged = new Set([
+    ...known.unjudged.filter((target) => !seen.has(target)),
+    ...nginx.unjudged,
+  ]);
+  return { ...nginx, unjudged: [...unjudged] };
 }
 
 function withPublications(

@@ -54,6 +54,7 @@ const failing = record<Failing>({
   outcome: literal(...(Object.keys(outcomes) as Outcome[])),
   detail: string,
   remedy: nullable(string),
+  records: list(string),
 });
 
 const answers: { readonly [Name in Kind]: Shape<Answers[Name]> } = {

@@ -19,6 +19,7 @@ import {
   judgeTimer,
   judgeUnitSettings,
 } from "../../../src/doctor/starts.ts";
+import { effectiveLines } from "../../../src/doctor/schedule.ts";
 
 describe("what a hook does", () => {
   it.each([
@@ -203,6 +204,20 @@ describe("hooks beside livecert's", () => {
     ],
     ["0 3 * * * root certbot renew && nginx -s reload", 1],
     ["0 3 * * * root certbot renew -q", 0],
+    ["certbot renew\nsystemctl reload nginx", 1],
+    [
+      `0 3 * * * root certbot renew --deploy-hook "livecert hook" && systemctl reload nginx`,
+      1,
+    ],
+    [
+      `0 3 * * * root certbot renew --deploy-hook "systemctl reload postfix" --nginx`,
+      0,
+    ],
+    [
+      "0 3 * * * root certbot renew --deploy-hook='pkill -HUP haproxy' --cert-name nginx",
+      0,
+    ],
+    ["0 3 * * * root certbot renew; systemctl restart nginx-exporter", 0],
     [`0 3 * * * root certbot renew --deploy-hook "livecert hook"`, 0],
     [
       `0 3 * * * root certbot renew --pre-hook "service nginx stop" --post-hook "service nginx restart"`,
@@ -221,19 +236,30 @@ describe("hooks beside livecert's", () => {
   });
 
   it("finds what a timer's service reloads blindly", () => {
-    const name = "certbot-renew.timer";
-    const unit = (text: string) => ({ name, isActive: true, text });
-    const start = "[Service]\nExecStart=/usr/bin/certbot renew";
-    const reload = "ExecStartPost=/bin/systemctl reload nginx\n";
-    expect(judgeTimer(unit(`${start}\n${reload}`))).toMatchObject([
+    const service = "certbot-renew.service";
+    const unit = (...lines: readonly string[]) => ({
+      service,
+      text: effectiveLines(lines.join("\n")),
+    });
+    const start = "ExecStart=/usr/bin/certbot renew";
+    const reload = "ExecStartPost=/bin/systemctl reload nginx";
+    expect(judgeTimer(unit("[Service]", start, reload))).toMatchObject([
       { remedy: "systemctl edit --full certbot-renew.service" },
     ]);
-    expect(judgeTimer(unit(`${start}\n#${reload}`))).toEqual([]);
+    for (const off of [
+      [`#${reload}`],
+      [`;${reload}`],
+      [reload, "ExecStartPost="],
+    ])
+      expect(judgeTimer(unit("[Service]", start, ...off))).toEqual([]);
   });
 
   it("finds what the settings of Fedora's unit reload blindly", () => {
     const text = `POST_HOOK="--post-hook 'systemctl reload nginx'"\n`;
     expect(judgeUnitSettings(text)).toHaveLength(1);
+    const deploy = `DEPLOY_HOOK="--deploy-hook 'livecert hook'"\n`;
+    expect(judgeUnitSettings(deploy)).toEqual([]);
+    expect(judgeUnitSettings(`${deploy}${text}`)).toHaveLength(1);
     expect(judgeUnitSettings(`# ${text}POST_HOOK=""\n`)).toEqual([]);
   });
 });

@@ -35,7 +35,8 @@ function schedule(given: Partial<Schedule>): Schedule {
 }
 
 function timer(isActive: boolean, text = "ExecStart=certbot -q renew") {
-  return { name: "certbot.timer", isActive, text };
+  const service = "certbot.service";
+  return { name: "certbot.timer", service, isActive, text };
 }
 
 function entry(text: string) {

@@ -82,7 +82,7 @@ const measured: Measured = {
       failures: [{ outcome: "stale", at }],
     },
   ],
-  targets: ["host", "edge"],
+  targets: ["host"],
   watcher: { broken: 0 },
 };
 
@@ -136,11 +136,6 @@ describe("the metrics", () => {
 
   it("count the reloads of a target from none on", () => {
     expect(text).toContain('livecert_reloads_total{target="host"} 0\n');
-  });
-
-  it("tell of which Nginx nothing is known", () => {
-    expect(text).toContain('livecert_nginx_judged{target="host"} 1\n');
-    expect(text).toContain('livecert_nginx_judged{target="edge"} 0\n');
   });
 
   it("tell which publication is not where a service expects it, and nothing of one that no run has judged", () => {

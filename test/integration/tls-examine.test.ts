@@ -6,6 +6,7 @@ import {
   utimes,
   writeFile,
 } from "node:fs/promises";
+import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,6 +26,14 @@ import {
 import { machineRoots, onlyRoots } from "../../src/adapters/tls/roots.ts";
 import { Cleanup } from "../support/cleanup.ts";
 import { lineageFiles } from "../support/lineage.ts";
+import { generalizedTime } from "../support/der.ts";
+import {
+  basicConstraints,
+  mint,
+  subjectAltName,
+  type Draft,
+  type KeyPair,
+} from "../support/mint.ts";
 import { NginxBed, serverBlock } from "../support/nginx.ts";
 import {
   createKey,
@@ -213,6 +222,75 @@ describe("one fault beside another", () => {
   });
 });
 
+describe("a chain that is written unusually", () => {
+  const keys = (): KeyPair =>
+    generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  const day = 86_400_000;
+  const now = Date.now();
+
+  /** A leaf by an intermediate called `Int`, with what differs from the usual one. */
+  async function chained(change: Partial<Draft>) {
+    const [rootKey, intKey, leafKey] = [keys(), keys(), keys()];
+    const common = {
+      notBefore: new Date(now - day),
+      notAfter: new Date(now + 9 * day),
+      digest: "sha256",
+    } as const;
+    const authority = { extensions: [basicConstraints(true)], ...common };
+    const root = mint({
+      ...{ subject: "Root", issuer: "Root", key: rootKey, signer: rootKey },
+      ...authority,
+    });
+    const intermediate = mint({
+      ...{ subject: "Int", issuer: "Root", key: intKey, signer: rootKey },
+      ...authority,
+    });
+    const leaf = mint({
+      ...{ subject: "a.test", issuer: "Int", key: leafKey, signer: intKey },
+      ...common,
+      extensions: [subjectAltName(["a.test"])],
+      ...change,
+    });
+    const rootFile = join(directory, `root-${String((written += 1))}.pem`);
+    await writeFile(rootFile, root);
+    const privkey = leafKey.privateKey.export({ type: "pkcs8", format: "pem" });
+    return {
+      rootFile,
+      pair: await files(leaf + intermediate, privkey.toString()),
+    };
+  }
+
+  it.each(["Int", "INT", " int  "])(
+    "is led on by the issuer's name %j, which OpenSSL takes for the same",
+    async (issuer) => {
+      const { pair, rootFile } = await chained({ issuer });
+      expect(gravities(await examineFiles(pair, rootFile))).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["with a fraction of a second", "20991231235959.5Z"],
+    ["without seconds", "209912312359Z"],
+    ["in another time zone", "20991231235959+0100"],
+  ])("is refused as by OpenSSL: an end %s", async (_, text) => {
+    const { pair, rootFile } = await chained({
+      notAfter: generalizedTime(text),
+    });
+    expect(gravities(await examineFiles(pair, rootFile))).toEqual([
+      "regression chain/invalid",
+    ]);
+  });
+
+  it("has expired in the year 40", async () => {
+    const { pair, rootFile } = await chained({
+      notAfter: generalizedTime("00400101000000Z"),
+    });
+    expect(gravities(await examineFiles(pair, rootFile))).toContain(
+      "regression dates/expired",
+    );
+  });
+});
+
 describe("OpenSSL's security level", () => {
   it.each([
     ["rsa-1024", null, "fatal"],
@@ -251,6 +329,7 @@ describe("an encrypted key", () => {
     ["without a password file", null, ["fatal pair/key-encrypted"]],
     ["with the right password", "wrong\nsecret\n", []],
     ["with the right password behind CRLF", "wrong\r\nsecret\r\n", []],
+    ["with the right password and CR at the end", "wrong\r\nsecret\r", []],
     ["with wrong passwords", "wrong\n", ["fatal pair/key-encrypted"]],
   ])("%s", async (_what, passwords, wanted) => {
     const { fullchain, privkey } = await issued();
@@ -509,6 +588,8 @@ describe("the names that a certificate covers", () => {
     ["y.x.wild.test", false],
     ["192.0.2.1", true],
     ["192.0.2.2", false],
+    ["3221225985", false],
+    ["%61.test", false],
     ["2001:db8::1", true],
     ["[2001:db8:0:0::1]", true],
     ["bücher.test", true],

@@ -50,6 +50,10 @@ export function time(instant: Date): Der {
     : tlv(0x18, [Buffer.from(text)]);
 }
 
+/** GeneralizedTime, whatever its text. */
+export const generalizedTime = (text: string): Der =>
+  tlv(0x18, [Buffer.from(text)]);
+
 function base128(value: number): Buffer {
   const digits = [value & 0x7f];
   for (let left = value >> 7; left > 0; left >>= 7)

@@ -33,7 +33,8 @@ export interface Draft {
   readonly subject: string;
   readonly issuer: string;
   readonly notBefore: Date;
-  readonly notAfter: Date;
+  /** Or a time as it stands in the certificate. */
+  readonly notAfter: Date | Der;
   /** Whose certificate it is. */
   readonly key: KeyPair;
   /** Who signs it. */
@@ -50,7 +51,10 @@ export function mint(draft: Draft): string {
     integer(Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     algorithm,
     name(draft.issuer),
-    sequence(time(draft.notBefore), time(draft.notAfter)),
+    sequence(
+      time(draft.notBefore),
+      Buffer.isBuffer(draft.notAfter) ? draft.notAfter : time(draft.notAfter),
+    ),
     name(draft.subject),
     spki(draft.key),
     ...(draft.extensions.length === 0

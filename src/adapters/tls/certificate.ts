@@ -128,6 +128,9 @@ function toRecord(x509: X509Certificate): Certificate {
 /** A date that OpenSSL cannot read counts as long past, so that the certificate counts as expired. */
 function instant(text: string): Date {
   const date = new Date(text);
+  // JavaScript takes the years before 100 for others.
+  const [, year] = /^\w+ +\d+ [\d:.]+ 0*(\d{1,2})\b/.exec(text) ?? [];
+  if (year !== undefined) date.setUTCFullYear(Number(year));
   return Number.isNaN(date.getTime()) ? new Date(0) : date;
 }
 

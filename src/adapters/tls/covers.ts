@@ -22,6 +22,6 @@ function askable(name: string): string {
   const bare = name.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
   if (isIpAddress(bare)) return bare;
   const labelled = bare.replace(/^\*\./, "any-label.");
-  // An underscore or another oddity is refused by domainToASCII but not by Nginx or clients.
-  return domainToASCII(labelled) || labelled;
+  // It would take `%61` for a letter and a number for an address; an oddity that it refuses Nginx and clients do not.
+  return (/\P{ASCII}/u.test(labelled) && domainToASCII(labelled)) || labelled;
 }

@@ -96,8 +96,9 @@ function keyFindings(
 /** One a line, as ngx_ssl_read_password_file() takes them. */
 function passwordsOf(password: FileReading | null): readonly Uint8Array[] {
   if (password?.kind !== "read") return [];
-  const lines = Buffer.from(password.content).toString("latin1").split(/\r?\n/);
+  const lines = Buffer.from(password.content).toString("latin1").split("\n");
   return lines
+    .map((line) => line.replace(/\r$/, ""))
     .filter((line) => line !== "")
     .map((line) => Buffer.from(line, "latin1"));
 }

@@ -95,10 +95,18 @@ function pathUpwards(
   return path;
 }
 
+/** Names are the same whatever their case and blanks (X509_NAME_cmp(3)); which are, OpenSSL decides. */
+function mayBeOneName(one: string, other: string): boolean {
+  const folded = [one, other].map((name) =>
+    name.replaceAll(/[\s\\]/g, "").toLowerCase(),
+  );
+  return one === other || folded[0] === folded[1];
+}
+
 /** By names and key identifiers (X509_check_issued(3)); signatures are the judge's matter. */
 export function isIssuedBy(subject: Certificate, issuer: Certificate): boolean {
   return (
-    subject.issuer === issuer.subject &&
+    mayBeOneName(subject.issuer, issuer.subject) &&
     askOnce(subject, `issued by ${issuer.fingerprint256}`, (x509) =>
       x509.checkIssued(x509Of(issuer)),
     )
@@ -130,7 +138,7 @@ function verdictKey(
   certificates: readonly Certificate[],
   { roots, now }: JudgeContext,
 ): string {
-  const hash = createHash("sha256").update(`judge 1 ${roots.identity}\n`);
+  const hash = createHash("sha256").update(`judge 2 ${roots.identity}\n`);
   for (const { der, notBefore, notAfter } of certificates)
     hash.update(der).update(now < notBefore ? "<" : now < notAfter ? "=" : ">");
   return hash.digest("hex");
@@ -222,7 +230,7 @@ async function unmasked(
   const errors = await askOpenssl(change);
   const relaxed: Change = {
     ...change,
-    ...(errors.some(({ code }) => code === notYetValid)
+    ...(errors.some(({ code }) => endedByDates.has(code))
       ? { atSeconds: null }
       : {}),
     ...(errors.some(({ code }) => weaknesses.has(code)) ? { level: 0 } : {}),
@@ -234,7 +242,8 @@ async function unmasked(
     : errors;
 }
 
-const notYetValid = 9;
+/** Not yet valid; of a form that OpenSSL does not take, at the beginning and at the end. */
+const endedByDates = new Set([9, 13, 14]);
 const weaknesses = new Set([66, 67, 68]);
 
 const untrustedError: VerifyError = {

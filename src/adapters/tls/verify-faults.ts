@@ -16,8 +16,6 @@ const kindsByCode: Readonly<Record<number, ChainFaultKind>> = {
   28: "untrusted",
   9: "issuer-not-yet-valid",
   10: "issuer-expired",
-  13: "issuer-not-yet-valid",
-  14: "issuer-expired",
   6: "bad-signature",
   7: "bad-signature",
   24: "invalid-ca",
@@ -57,7 +55,8 @@ export function faultsOf(
   const faults = new Map<string, ChainFault>();
   for (const error of errors) {
     const kind = kindOf(error);
-    // The leaf's own dates are judged from the leaf, at any time; and one untrusted chain is one fault.
+    // The leaf's own dates are judged from the leaf, at any time, unless OpenSSL cannot read them (13, 14: "invalid"); and
+    // one untrusted chain is one fault.
     if (datesOfIssuers.has(kind) && error.depth === 0) continue;
     const { subject, words } = error;
     const detail = subject === "" ? words : `${subject}: ${words}`;

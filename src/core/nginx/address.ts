@@ -53,7 +53,7 @@ function samePort(port: number | null): BindAddress["ports"] {
 }
 
 function parsePorts(text: string): BindAddress["ports"] {
-  const [, from, to] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  const [, from, to] = /^0*(\d{1,5})(?:-0*(\d{1,5}))?$/.exec(text) ?? [];
   const first = Number(from);
   const last = to === undefined ? first : Number(to);
   return first >= 1 && last >= first && last <= 65_535 ? { first, last } : null;

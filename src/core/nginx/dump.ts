@@ -122,8 +122,13 @@ function unseen(first: Marker, markers: readonly Marker[]): readonly Marker[] {
   const seen = new Set([first.path]);
   return markers.filter(
     ({ path }) =>
-      path.startsWith("/") && !seen.has(path) && seen.add(path).has(path),
+      isOfItsKind(path, first) && !seen.has(path) && seen.add(path).has(path),
   );
+}
+
+/** Nginx names files by absolute paths, unless its prefix is relative (`nginx -p .`). */
+function isOfItsKind(path: string, first: Marker): boolean {
+  return path.startsWith("/") || !first.path.startsWith("/");
 }
 
 /** An `include` that was met and may still open files. */
@@ -137,6 +142,7 @@ interface Pending {
 /** Follows the files in the order in which Nginx opens them: depth first, each include where it stands. */
 class IncludeWalk {
   readonly accepted: Marker[] = [];
+  readonly #first: Marker;
   readonly #directory: string;
   readonly #seen: Set<string>;
   readonly #candidates: ReadonlySet<string>;
@@ -146,6 +152,7 @@ class IncludeWalk {
   readonly #literal = new Set<string>();
 
   constructor(first: Marker, candidates: readonly Marker[]) {
+    this.#first = first;
     this.#directory = directoryOf(first.path);
     this.#seen = new Set([first.path]);
     this.#candidates = new Set(candidates.map(({ path }) => path));
@@ -157,7 +164,8 @@ class IncludeWalk {
       return;
     }
     const { path } = event.marker;
-    if (path.startsWith("/") && !this.#seen.has(path) && this.#opens(path)) {
+    const isNew = isOfItsKind(path, this.#first) && !this.#seen.has(path);
+    if (isNew && this.#opens(path)) {
       this.#seen.add(path);
       this.accepted.push(event.marker);
     }

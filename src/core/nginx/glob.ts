@@ -11,7 +11,7 @@ export function globToRegExp(pattern: string): RegExp {
   return new RegExp(`^${source}$`, "s");
 }
 
-const piece = /\*+|\?|\[[!^]?\]?[^\]]*\]|\\?[^]/g;
+const piece = /\*+|\?|\[[!^]?\]?(?:\[:[a-z]+:\]|[^\]])*\]|\\?[^]/g;
 
 function componentSource(component: string): string {
   const source = component.replace(piece, pieceSource);
@@ -33,9 +33,34 @@ function pieceSource(found: string): string {
 
 function bracketSource(found: string): string {
   const negated = /^\[[!^]/.test(found);
-  const members = found.slice(negated ? 2 : 1, -1).replace(/[\\\][^]/g, "\\$&");
-  return isOrdered(members) ? `[${negated ? "^" : ""}${members}]` : "(?!)";
+  let classes = "";
+  const members = found
+    .slice(negated ? 2 : 1, -1)
+    .replaceAll(/\[:([a-z]+):\]/g, (_, name: string) => {
+      classes += characterClasses[name] ?? "";
+      return "";
+    })
+    .replace(/[\\\][^]/g, "\\$&");
+  const source = `${members}${classes}`;
+  if (source === "") return negated ? "[^]" : "(?!)";
+  return isOrdered(members) ? `[${negated ? "^" : ""}${source}]` : "(?!)";
 }
+
+/** As in the C locale, in which Nginx runs. */
+const characterClasses: Readonly<Record<string, string>> = {
+  alnum: "A-Za-z0-9",
+  alpha: "A-Za-z",
+  blank: " \\t",
+  cntrl: "\\x00-\\x1f\\x7f",
+  digit: "0-9",
+  graph: "!-~",
+  lower: "a-z",
+  print: " -~",
+  punct: "!-\\/:-@\\[-`{-~",
+  space: " \\t-\\r",
+  upper: "A-Z",
+  xdigit: "A-Fa-f0-9",
+};
 
 /** A range such as `z-a` matches nothing for glob(3) and is a syntax error for JavaScript. */
 function isOrdered(members: string): boolean {

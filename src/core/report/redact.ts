@@ -62,8 +62,8 @@ const keyPlaceholder = "[private key redacted]";
 const valuePlaceholder = "[redacted]";
 
 const label = "[A-Z0-9 ]*PRIVATE KEY[A-Z ]*-{0,5}";
-/** A value, that is: `data: 5` in prose is none. */
-const dataStart = String.raw`(?<![A-Za-z0-9_])data:(?=[^\s"'\\]|(?:\s|\\+[nrt])*--)`;
+/** A value, that is: `data: 5` in prose is none, nor is a variable that holds one (`data:$name`). */
+const dataStart = String.raw`(?<![A-Za-z0-9_])data:(?!\$(?:\w+|\{\w+\})(?:[\s"',;)\]}]|\\["nrt]|$))(?=[^\s"'\\]|(?:\s|\\+[nrt])*--)`;
 
 interface Start {
   readonly index: number;

@@ -11,6 +11,15 @@ function split(dump: string): Record<string, string> {
   );
 }
 
+it("splits a dump of an Nginx whose prefix is relative", () => {
+  const relative = {
+    "./conf/nginx.conf": "include conf.d/*.conf;\ninclude one.inc;\n",
+    "./conf/conf.d/a.conf": "x;\n# configuration file /etc/x.conf:\n",
+    "./conf/one.inc": "y;\n",
+  };
+  expect(split(dumpOf(relative))).toEqual(relative);
+});
+
 describe("a dump of Nginx is split into the very files", () => {
   const a = "/etc/nginx/conf.d/a.conf";
   const b = "/etc/nginx/conf.d/b.conf";

@@ -166,7 +166,11 @@ describe("redact", () => {
   });
 
   it.each([
-    ["a value", 'key "data:$my_key" failed', 'key "data:[redacted]" failed'],
+    [
+      "a value that begins like a variable",
+      'key "data:$my/key" failed',
+      'key "data:[redacted]" failed',
+    ],
     [
       "a bare value",
       "ssl_certificate_key data:abc;",
@@ -196,6 +200,8 @@ describe("redact", () => {
     "privkey.pem holds no PRIVATE KEY block",
     '{"others":["MIIBtjCCAV2gAwIBAgIUPzq9Jm3cUVb2Tq5cQ0l4fG2lXKkwCgYIKoZIzj0E"]}',
     "data: 5 metadata:x",
+    'key "data:$my_key" failed',
+    "ssl_certificate_key data:${my_key};",
     '{"data":"x","fingerprint256":"AB:CD"}',
   ])("leaves %j as it is", (text) => {
     expect(redact(text)).toBe(text);

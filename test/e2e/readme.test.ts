@@ -15,7 +15,7 @@ const elsewhere: Readonly<Record<string, readonly [string, string]>> = {
     "--dry-run",
   ],
   "sudo ./install.sh": ["test/integration/install.test.ts", "install.sh"],
-  'certbot renew --deploy-hook "livecert hook"': [
+  'certbot renew --cert-name example.org --deploy-hook "livecert hook"': [
     "test/e2e/renewal.test.ts",
     "hookCommand",
   ],

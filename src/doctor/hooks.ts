@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { access, readdir, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { readFileBounded } from "../adapters/files/read-file.ts";
+import { readTextNow } from "../adapters/files/read-file.ts";
 import {
   foundOr,
   ok,
@@ -16,7 +16,6 @@ import {
 import { deedOf, isDeferring, programsOf, stopsNginx } from "./hook-script.ts";
 import type { Machine, Renewal } from "./machine.ts";
 import { asRoot, installCommand, quoted } from "./remedies.ts";
-import { readText } from "./schedule.ts";
 import { lookAtStarts } from "./starts.ts";
 
 export type Moment = "deploy" | "post";
@@ -76,7 +75,7 @@ export const hookChecks: readonly Check[] = [
 async function lookAtDeploy(machine: Machine): Promise<Diagnosis> {
   const { certbotDir } = machine.settings;
   const directory = await readHooks(certbotDir, "deploy");
-  const options = await readOptions();
+  const options = readOptions();
   const refusing = options.find(({ text }) =>
     /^\s*no-directory-hooks\s*[=:]\s*(?:true|yes|on|1)\s*$/im.test(text),
   );
@@ -174,7 +173,7 @@ async function lookAtOthers(machine: Machine): Promise<readonly Diagnosis[]> {
     ...scripts.flatMap(judgeOther),
     ...renewals.flatMap(judgeRenewal),
     ...(scripts.some(defers) ? renewals.flatMap(judgeSecondCall) : []),
-    ...(await readOptions()).flatMap(judgeOptions),
+    ...readOptions().flatMap(judgeOptions),
     ...(await lookAtStarts(machine)),
     ...unread.map(({ path, reason }) =>
       unknown(`${path} cannot be read: ${String(reason)}`, asRoot),
@@ -289,11 +288,7 @@ async function readScript(
   const path = join(directory, name);
   const stats = await stat(path).catch(() => null);
   if (stats?.isFile() !== true) return [];
-  const reading = await readFileBounded(path);
-  const text =
-    reading.kind === "read"
-      ? Buffer.from(reading.content).toString("utf8")
-      : "";
+  const text = readTextNow(path) ?? "";
   const named = programsOf(text);
   const present = await Promise.all(named.map(isPresent));
   return [
@@ -314,11 +309,9 @@ async function isPresent(path: string): Promise<boolean> {
   );
 }
 
-async function readOptions(): Promise<readonly OptionsFile[]> {
-  return Promise.all(
-    optionsFiles().map(async (path) => ({
-      path,
-      text: (await readText(path)) ?? "",
-    })),
-  );
+function readOptions(): readonly OptionsFile[] {
+  return optionsFiles().map((path) => ({
+    path,
+    text: readTextNow(path) ?? "",
+  }));
 }

@@ -1,7 +1,7 @@
 /** Who starts `certbot renew`: systemd timers and cron entries, and whether these run at all. */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { readFileBounded } from "../adapters/files/read-file.ts";
+import { readTextNow } from "../adapters/files/read-file.ts";
 import { listPids, readProcess } from "../adapters/process/processes.ts";
 import { readUnits } from "../adapters/systemd/units.ts";
 import type { Machine } from "./machine.ts";
@@ -89,10 +89,10 @@ export async function readTimers(
 async function readTimer(
   name: string,
 ): Promise<Pick<Timer, "name" | "service" | "text">> {
-  const own = await readUnitFile(name);
+  const own = readUnitFile(name);
   const unit = /^Unit=(\S+)\s*$/m.exec(own)?.[1];
   const service = unit ?? name.replace(/\.timer$/, ".service");
-  const parts = [own, await readUnitFile(service), await readDropIns(service)];
+  const parts = [own, readUnitFile(service), await readDropIns(service)];
   return { name, service, text: effectiveLines(parts.join("\n")) };
 }
 
@@ -102,7 +102,7 @@ async function readDropIns(unit: string): Promise<string> {
       const place = join(directory, `${unit}.d`);
       const names = await readdir(place).catch(() => []);
       const files = names.filter((name) => name.endsWith(".conf")).sort();
-      return Promise.all(files.map((name) => readText(join(place, name))));
+      return files.map((name) => readTextNow(join(place, name)));
     }),
   );
   return texts.flat().join("\n");
@@ -110,23 +110,21 @@ async function readDropIns(unit: string): Promise<string> {
 
 /** Without comments, and without what an empty assignment takes back (systemd.service(5), "ExecStart="). */
 export function effectiveLines(text: string): string {
-  const kept: string[] = [];
+  let kept: readonly string[] = [];
   for (const line of text.replaceAll(/\\\n/g, " ").split("\n")) {
     if (/^\s*[#;]/.test(line)) continue;
     const [, key] = /^(\w+)=\s*$/.exec(line) ?? [];
-    const taken =
+    kept =
       key === undefined
-        ? []
-        : kept.filter((earlier) => earlier.startsWith(`${key}=`));
-    for (const one of taken) kept.splice(kept.indexOf(one), 1);
-    if (key === undefined) kept.push(line);
+        ? [...kept, line]
+        : kept.filter((earlier) => !earlier.startsWith(`${key}=`));
   }
   return kept.join("\n");
 }
 
-async function readUnitFile(name: string): Promise<string> {
+function readUnitFile(name: string): string {
   for (const directory of unitDirectories) {
-    const text = await readText(join(directory, name));
+    const text = readTextNow(join(directory, name));
     if (text !== null) return text;
   }
   return "";
@@ -157,23 +155,20 @@ export async function readCron(
 ): Promise<CronReading> {
   const listed = await Promise.all(crontabDirectories.map(listFiles));
   const scripts = await Promise.all(scriptDirectories.map(listFiles));
-  const entriesOf = async (
-    file: string,
+  const entriesOf = (
+    files: readonly string[],
     split: (text: string) => readonly string[],
-  ): Promise<readonly CronEntry[]> =>
-    split((await readText(file)) ?? "")
-      .filter(fits)
-      .map((text) => ({ file, text }));
-  const entries = await Promise.all([
-    ...[...crontabs, ...filesOf(listed)].map((file) =>
-      entriesOf(file, cronLines),
-    ),
-    ...filesOf(scripts).map((file) =>
-      entriesOf(file, (text) => [scriptText(text)]),
-    ),
-  ]);
+  ): readonly CronEntry[] =>
+    files.flatMap((file) =>
+      split(readTextNow(file) ?? "")
+        .filter(fits)
+        .map((text) => ({ file, text })),
+    );
   return {
-    entries: entries.flat(),
+    entries: [
+      ...entriesOf([...crontabs, ...filesOf(listed)], cronLines),
+      ...entriesOf(filesOf(scripts), (text) => [scriptText(text)]),
+    ],
     unreadable: [...listed, ...scripts].flatMap(
       ({ unreadable }) => unreadable ?? [],
     ),
@@ -237,12 +232,4 @@ export function isCronRunning(): boolean {
       (program === "busybox" && /^crond?$/.test(basename(first || second)))
     );
   });
-}
-
-/** null: it cannot be read, or is not there. */
-export async function readText(path: string): Promise<string | null> {
-  const reading = await readFileBounded(path);
-  return reading.kind === "read"
-    ? Buffer.from(reading.content).toString("utf8")
-    : null;
 }

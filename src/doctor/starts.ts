@@ -1,5 +1,6 @@
 /** With what Certbot is started, by cron, by timers and by the settings of Fedora's unit: reloads in there are as blind as in hooks. */
 import { basename, dirname } from "node:path";
+import { readTextNow } from "../adapters/files/read-file.ts";
 import { fewOf, unknown, warning, type Diagnosis } from "./check.ts";
 import { deedOf, stopsNginx } from "./hook-script.ts";
 import type { Machine } from "./machine.ts";
@@ -9,7 +10,6 @@ import {
   isFor,
   isInert,
   readCron,
-  readText,
   readTimers,
   startsRenewal,
   type CronEntry,
@@ -22,12 +22,11 @@ const unitSettings = "/etc/sysconfig/certbot";
 export async function lookAtStarts(
   machine: Machine,
 ): Promise<readonly Diagnosis[]> {
-  const [{ timers, reason }, { entries, unreadable }, settings] =
-    await Promise.all([
-      readTimers(machine, startsRenewal),
-      readCron(startsRenewal),
-      readText(unitSettings),
-    ]);
+  const [{ timers, reason }, { entries, unreadable }] = await Promise.all([
+    readTimers(machine, startsRenewal),
+    readCron(startsRenewal),
+  ]);
+  const settings = readTextNow(unitSettings) ?? "";
   const { certbotDir } = machine.settings;
   const unread = [...unreadable, ...(reason === null ? [] : [reason])];
   return [
@@ -38,8 +37,8 @@ export async function lookAtStarts(
     ...timers
       .filter((one) => one.isActive && isFor(certbotDir, one))
       .flatMap(judgeTimer),
-    ...(isFor(certbotDir, { text: settings ?? "" })
-      ? judgeUnitSettings(settings ?? "")
+    ...(isFor(certbotDir, { text: settings })
+      ? judgeUnitSettings(settings)
       : []),
     ...(unread.length === 0
       ? []

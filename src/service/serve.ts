@@ -6,6 +6,7 @@ import type { TargetMeasure } from "../core/metrics/families.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { LivecertError } from "../errors.ts";
 import { deliverUntilStopped } from "./courier.ts";
+import type { Errand } from "./errands/errand.ts";
 import { areSame } from "./errands/order.ts";
 import { sendFor } from "./errands/send.ts";
 import type { Alarm } from "./tell.ts";
@@ -52,37 +53,34 @@ export async function serve(options: ServiceOptions): Promise<void> {
 
   do {
     const settings = wanted;
+    const { stateDir } = settings;
     successor = new AbortController();
-    const stopped = AbortSignal.any([signal, successor.signal]);
-    // What is being sent is sent to its end: nobody is to be told twice.
-    delivered = delivered.then(() => deliver(options, settings, stopped));
-    await watch({
+    const shared = {
       ...options,
       settings,
+      openStore: () => openStore({ stateDir, log }),
+      sendFor: <Kind extends Errand["kind"]>(
+        errand: Extract<Errand, { kind: Kind }>,
+      ) => sendFor<Kind>({ ...options, settings }, errand),
+    };
+    const stopped = AbortSignal.any([signal, successor.signal]);
+    if (settings.notify.length > 0)
+      // What is being sent is sent to its end: nobody is to be told twice.
+      delivered = delivered.then(() =>
+        deliverUntilStopped({
+          ...shared,
+          signal: stopped,
+          deliver: () => shared.sendFor<"deliver">({ kind: "deliver" }),
+        }),
+      );
+    await watch({
+      ...shared,
       successor: successor.signal,
-      openStore: () => openStore({ stateDir: settings.stateDir, log }),
-      sendFor: (errand) => sendFor({ ...options, settings }, errand),
       measure: () => options.measure(settings),
       onAsked: (callback) => (lookThrough = callback),
     });
   } while (successor.signal.aborted && !signal.aborted);
   await delivered;
-}
-
-async function deliver(
-  options: ServiceOptions,
-  settings: Settings,
-  signal: AbortSignal,
-): Promise<void> {
-  if (settings.notify.length === 0) return;
-  await deliverUntilStopped({
-    ...options,
-    settings,
-    signal,
-    openStore: () =>
-      openStore({ stateDir: settings.stateDir, log: options.log }),
-    deliver: () => sendFor({ ...options, settings }, { kind: "deliver" }),
-  });
 }
 
 /** null: they are the same, they are refused, or nothing could be looked after by them. */
@@ -96,13 +94,13 @@ async function readOther(
     await sendFor({ ...options, settings }, { kind: "survey" });
     return settings;
   } catch (error) {
-    if (!options.signal.aborted) tellRefused(options.log, error);
+    if (!options.signal.aborted) tellSettingsRefused(options.log, error);
     return null;
   }
 }
 
 /** A slip in a file is no reason to look after nothing any more. */
-function tellRefused(log: Log, error: unknown): void {
+function tellSettingsRefused(log: Log, error: unknown): void {
   log.error("the settings are refused, those of before stay", {
     reason: error instanceof Error ? error.message : String(error),
     remedy:

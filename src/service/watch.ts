@@ -4,7 +4,6 @@
  */
 import { readdir } from "node:fs/promises";
 import type { Store } from "../adapters/store/store.ts";
-import { monotonicMicroseconds } from "../adapters/systemd/notify.ts";
 import {
   openWatching,
   type Refused,
@@ -27,6 +26,7 @@ import { Announcer, type AnnouncerOptions } from "./announcer.ts";
 import { limitOf } from "./errands/send.ts";
 import { failuresOf, type Failing } from "./failing.ts";
 import { look } from "./look.ts";
+import { Manager } from "./manager.ts";
 import {
   isMeant,
   nothingKnown,
@@ -69,12 +69,12 @@ export async function watch(options: WatchOptions): Promise<void> {
 class WatchLoop implements AsyncDisposable {
   readonly #options: WatchOptions;
   readonly #announcer: Announcer;
+  readonly #manager: Manager;
   readonly #watching: Watching;
   readonly #since: Date;
   #schedule: Schedule;
   #known: Known = nothingKnown;
   #timer: NodeJS.Timeout | undefined;
-  #feeder: NodeJS.Timeout | undefined;
   /** What is under way, and since when, by a clock that nobody sets. */
   #work: { readonly done: Promise<void>; readonly sinceMs: number } | null =
     null;
@@ -94,6 +94,7 @@ class WatchLoop implements AsyncDisposable {
     const { settings, now } = options;
     this.#options = options;
     this.#announcer = new Announcer(options);
+    this.#manager = new Manager(options.notifier);
     this.#since = now();
     this.#schedule = initialSchedule(rhythmOf(settings));
     this.#watching = openWatching({
@@ -104,7 +105,7 @@ class WatchLoop implements AsyncDisposable {
   }
 
   async untilStopped(): Promise<void> {
-    const { signal, successor, log, notifier, onAsked } = this.#options;
+    const { signal, successor, log, onAsked } = this.#options;
     const stopped = new Promise<void>((resolve, reject) => {
       // Removed with the watch itself: the signal outlives it.
       signal.addEventListener("abort", () => resolve(), { signal: successor });
@@ -120,8 +121,8 @@ class WatchLoop implements AsyncDisposable {
     });
     await this.#tellOther();
     await this.#announcer.serve();
-    await notifier?.send({ READY: "1" });
-    this.#feedWatchdog();
+    await this.#manager.ready();
+    this.#manager.feedWatchdog(() => this.#isHealthy());
     this.#dispatch({ kind: "started" });
     // The first run may have to wait; that the service is there is told before.
     await this.#announce();
@@ -129,21 +130,22 @@ class WatchLoop implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { signal, successor, notifier, log } = this.#options;
     clearTimeout(this.#timer);
-    if (successor.aborted && !signal.aborted)
-      await Promise.all([this.#work?.done, this.#turn]);
-    const isReplaced = successor.aborted && !signal.aborted;
-    clearInterval(this.#feeder);
+    if (this.#isReplaced) await Promise.all([this.#work?.done, this.#turn]);
+    // It may have been told to end meanwhile.
+    const isReplaced = this.#isReplaced;
+    this.#manager.stopFeeding();
     const told = isReplaced
-      ? this.#sayReloading()
-      : notifier?.send({ STOPPING: "1", STATUS: "stopping" });
+      ? this.#manager.reloading()
+      : this.#manager.stopping();
     await this.#watching[Symbol.asyncDispose]();
     await this.#announcer.stopServing();
     await Promise.race([this.#work?.done, this.#rest(farewellMs)]);
     await this.#announcer.leave();
     await told;
-    log.info(isReplaced ? "the settings have changed" : "stopped");
+    this.#options.log.info(
+      isReplaced ? "the settings have changed" : "stopped",
+    );
   }
 
   get #isOver(): boolean {
@@ -151,11 +153,9 @@ class WatchLoop implements AsyncDisposable {
     return signal.aborted || successor.aborted;
   }
 
-  async #sayReloading(): Promise<void> {
-    await this.#options.notifier?.send({
-      RELOADING: "1",
-      MONOTONIC_USEC: monotonicMicroseconds(),
-    });
+  get #isReplaced(): boolean {
+    const { signal, successor } = this.#options;
+    return successor.aborted && !signal.aborted;
   }
 
   /** One lock keeps the two from harm, but nobody needs both. */
@@ -259,13 +259,13 @@ class WatchLoop implements AsyncDisposable {
   }
 
   #onAsked(): void {
-    const { notifier, log } = this.#options;
+    const { log } = this.#options;
     // Everything is about to be looked through for the first time.
     if (this.#known === nothingKnown || this.#isOver) return;
     log.info("asked to look everything through");
-    void this.#sayReloading();
+    void this.#manager.reloading();
     this.#dispatch({ kind: "asked" });
-    void notifier?.send({ READY: "1" });
+    void this.#manager.ready();
   }
 
   #onChange(directory: string, name: string | null): void {
@@ -306,11 +306,10 @@ class WatchLoop implements AsyncDisposable {
   }
 
   async #mendedByOthers(directory: string): Promise<readonly string[]> {
-    const names = await readdir(directory).catch(() => []);
-    const pending = new Set(names);
-    return [...this.#failing.values()].flatMap(({ subject, records }) =>
-      records.some((name) => pending.has(name)) ? [] : [subject],
-    );
+    const pending = new Set(await readdir(directory).catch(() => []));
+    return [...this.#failing.values()]
+      .filter(({ records }) => !records.some((name) => pending.has(name)))
+      .map(({ subject }) => subject);
   }
 
   /** Soon, and once for all that happens until then. */
@@ -377,17 +376,6 @@ class WatchLoop implements AsyncDisposable {
       () => this.#dispatch({ kind: "woke" }),
       Math.ceil(delayMs),
     );
-  }
-
-  #feedWatchdog(): void {
-    const { notifier } = this.#options;
-    const intervalMs = notifier?.watchdogMs ?? null;
-    if (intervalMs === null) return;
-    const feed = (): void => {
-      if (this.#isHealthy()) void notifier?.send({ WATCHDOG: "1" });
-    };
-    feed();
-    this.#feeder = setInterval(feed, intervalMs / 3);
   }
 
   /** The event loop turns, or nobody would ask; and no step is past its limit. */

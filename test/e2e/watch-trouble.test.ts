@@ -128,7 +128,9 @@ describe("livecert watch leaves alone", () => {
       },
       // Each starts a child.
       100_000,
-    );
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${watcher.text}`);
+    });
     expect(await host.nginx.reconfigurations()).toBe(2);
     expect(watcher.lines.length, watcher.text).toBeLessThanOrEqual(dozen);
   });

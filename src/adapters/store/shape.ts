@@ -36,8 +36,10 @@ export function pair<A, B>(
     second(value[1]);
 }
 
-export function either<A, B>(first: Shape<A>, second: Shape<B>): Shape<A | B> {
-  return (value): value is A | B => first(value) || second(value);
+export function either<Forms extends readonly unknown[]>(
+  ...forms: { readonly [Index in keyof Forms]: Shape<Forms[Index]> }
+): Shape<Forms[number]> {
+  return (value): value is Forms[number] => forms.some((form) => form(value));
 }
 
 /** Every field of T must be named, so that a field added to a record cannot be forgotten here. */

@@ -97,10 +97,9 @@ function pathUpwards(
 
 /** Names are the same whatever their case and blanks (X509_NAME_cmp(3)); which are, OpenSSL decides. */
 function mayBeOneName(one: string, other: string): boolean {
-  const folded = [one, other].map((name) =>
-    name.replaceAll(/[\s\\]/g, "").toLowerCase(),
-  );
-  return one === other || folded[0] === folded[1];
+  const folded = (name: string): string =>
+    name.replaceAll(/[\s\\]/g, "").toLowerCase();
+  return one === other || folded(one) === folded(other);
 }
 
 /** By names and key identifiers (X509_check_issued(3)); signatures are the judge's matter. */

@@ -23,22 +23,18 @@ type Kind = Errand["kind"];
 type Of<Name extends Meaning["kind"]> = Extract<Meaning, { kind: Name }>;
 
 const meaning: Shape<Meaning> = either(
-  either(
-    record<Of<"lineages">>({ kind: literal("lineages") }),
-    record<Of<"pending">>({ kind: literal("pending") }),
-  ),
-  either(
-    record<Of<"subject">>({
-      kind: literal("subject"),
-      subject: string,
-      names: nullable(list(string)),
-    }),
-    record<Of<"configuration">>({
-      kind: literal("configuration"),
-      names: list(string),
-      isBusy: boolean,
-    }),
-  ),
+  record<Of<"lineages">>({ kind: literal("lineages") }),
+  record<Of<"pending">>({ kind: literal("pending") }),
+  record<Of<"subject">>({
+    kind: literal("subject"),
+    subject: string,
+    names: nullable(list(string)),
+  }),
+  record<Of<"configuration">>({
+    kind: literal("configuration"),
+    names: list(string),
+    isBusy: boolean,
+  }),
 );
 
 const surroundings = record<Surroundings>({
@@ -94,15 +90,13 @@ function replyTo<Answer>(answer: Shape<Answer>): Shape<Reply<Answer>> {
   >;
   return either(
     record<Form<"done">>({ kind: literal("done"), answer }),
-    either(
-      record<Form<"failed">>({
-        kind: literal("failed"),
-        code: nullable(literal(...(Object.keys(errorCodes) as ErrorCode[]))),
-        reason: string,
-        remedy: nullable(string),
-      }),
-      record<Form<"replaced">>({ kind: literal("replaced"), version: string }),
-    ),
+    record<Form<"failed">>({
+      kind: literal("failed"),
+      code: nullable(literal(...(Object.keys(errorCodes) as ErrorCode[]))),
+      reason: string,
+      remedy: nullable(string),
+    }),
+    record<Form<"replaced">>({ kind: literal("replaced"), version: string }),
   );
 }
 

@@ -53,8 +53,11 @@ const point = {
 };
 
 /** An open connection at which the other side has answered, so that it has accepted. */
-async function openConnection(port: number, host: string) {
-  const socket = connect(port, host);
+async function openConnection(port: number, host: string, localPort?: number) {
+  const socket = connect({
+    ...{ port, host },
+    ...(localPort === undefined ? {} : { localPort }),
+  });
   await once(socket, "connect");
   socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   await once(socket, "data");
@@ -73,6 +76,18 @@ function endsOf(socket: Socket): ConnectionEnds {
     remoteAddress: socket.remoteAddress ?? "",
     remotePort: socket.remotePort ?? 0,
   };
+}
+
+/** A server that ends a connection from this port first, so that its end lingers. */
+async function leaveEnd(localPort: number): Promise<void> {
+  const server = createServer((socket) => socket.end());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const socket = connect({ port, host: "127.0.0.1", localPort });
+  socket.resume();
+  await once(socket, "close");
+  server.close();
 }
 
 /** Another process that listens, and sleeps before anybody has come. */
@@ -175,6 +190,18 @@ describe("the socket that answered", () => {
     expect(answers).toContain(true);
     expect(answers).not.toContain(false);
     expect(crowd.isThere()).toBe(true);
+  });
+
+  it("is that of this connection, not of earlier ones from the same port to other servers", async () => {
+    const port = await freePort();
+    await using nginx = await bedAt(`127.0.0.1:${port}`);
+    const localPort = await freePort();
+    for (let server = 0; server < 8; server += 1) await leaveEnd(localPort);
+    const table = await readFile("/proc/net/tcp", "utf8");
+    const from = `:${localPort.toString(16).toUpperCase().padStart(4, "0")} 06 `;
+    expect(table.split(from).length - 1).toBeGreaterThanOrEqual(8);
+    await using socket = await openConnection(port, "127.0.0.1", localPort);
+    expect(await nginx.answers(`127.0.0.1:${port}`, endsOf(socket))).toBe(true);
   });
 
   it("is not Nginx's where another program holds it", async () => {

@@ -33,6 +33,8 @@ interface TcpSocket {
   readonly local: Endpoint;
   readonly remote: Endpoint;
   readonly listening: boolean;
+  /** The connection has ended, and its addresses are only kept for a while (TIME_WAIT). */
+  readonly isOver: boolean;
   readonly inode: string;
 }
 
@@ -95,13 +97,17 @@ type OtherEnd =
 /** Looked up by our own end, so that it is also found behind a port redirection. */
 async function otherEnd(
   { namespaceOf }: Question,
-  ends: ConnectionEnds,
+  connection: ConnectionEnds,
 ): Promise<OtherEnd> {
-  const ours = endpoint(ends.localAddress, ends.localPort);
-  const theirs = endpoint(ends.remoteAddress, ends.remotePort);
+  const ours = endpoint(connection.localAddress, connection.localPort);
+  const theirs = endpoint(connection.remoteAddress, connection.remotePort);
   if (ours === null || theirs === null) return { kind: "gone" };
   const sockets = (await tcpSockets(namespaceOf, ours.port)) ?? [];
-  const socket = sockets.find(({ remote }) => isSame(remote, ours));
+  const ends = sockets.filter(({ remote }) => isSame(remote, ours));
+  // Our port may have led to other servers before, and their ends linger.
+  const socket =
+    ends.find(({ local }) => isSame(local, theirs)) ??
+    ends.find(({ isOver }) => !isOver);
   if (socket !== undefined) return { kind: "there", socket };
   // An end that was closed stands in the table for a while longer than the other one, but is nobody's.
   const isOpen = sockets.some(
@@ -207,14 +213,20 @@ async function readTable(pid: number, name: string): Promise<string | null> {
   return readFile(`/proc/${String(pid)}/net/${name}`, "utf8").catch(() => null);
 }
 
-/** `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …`; state 0A listens. */
+/** `sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode …`; state 0A listens, 06 is TIME_WAIT. */
 function parseSocket(line: string): readonly TcpSocket[] {
   const columns = line.trim().split(/\s+/);
   const local = kernelEndpoint(columns[1] ?? "");
   const remote = kernelEndpoint(columns[2] ?? "");
   const inode = columns[9];
   if (local === null || remote === null || inode === undefined) return [];
-  return [{ local, remote, listening: columns[3] === "0A", inode }];
+  const state = columns[3];
+  return [
+    {
+      ...{ local, remote, inode },
+      ...{ listening: state === "0A", isOver: state === "06" },
+    },
+  ];
 }
 
 function kernelEndpoint(column: string): Endpoint | null {

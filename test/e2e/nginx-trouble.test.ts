@@ -394,15 +394,17 @@ describe("a worker that crashed and was replaced after the renewal", () => {
     });
     await host.nginx.start();
     await host.renew(name);
-    const old = await host.nginx.workers();
-    process.kill(old[0]?.pid ?? 0, "SIGKILL");
-    await waitFor("another one in its place", async () => {
-      const workers = await host.nginx.workers();
-      return (
-        workers.length === old.length &&
-        workers.every(({ pid }) => pid !== old[0]?.pid)
-      );
-    });
+    // The second one may come after the start.
+    const bothWorkers = (unwanted?: number): Promise<readonly number[]> =>
+      waitFor("both workers", async () => {
+        const pids = (await host.nginx.workers()).map(({ pid }) => pid);
+        const areThere =
+          pids.length === 2 && pids.every((pid) => pid !== unwanted);
+        return areThere ? pids : null;
+      });
+    const [crashing = NaN] = await bothWorkers();
+    process.kill(crashing, "SIGKILL");
+    await bothWorkers(crashing);
     const document = await host.livecert.document(["deploy"]);
     expect(document).toMatchObject({ outcome: "unverified", reloads: 1 });
   });

@@ -129,7 +129,7 @@ describe("livecert watch leaves alone", () => {
       // Each starts a child.
       100_000,
     ).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${watcher.text}`);
+      throw new Error(watcher.text, { cause: error });
     });
     expect(await host.nginx.reconfigurations()).toBe(2);
     expect(watcher.lines.length, watcher.text).toBeLessThanOrEqual(dozen);
